@@ -1,0 +1,1 @@
+"""Randomized dynamics and their adaptation to a target."""

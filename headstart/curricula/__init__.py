@@ -1,0 +1,1 @@
+"""Orders of tasks that make learning easier."""

@@ -1,0 +1,1 @@
+"""Where experience comes from and is kept: the rollout seam, replay, demonstrations."""

@@ -1,0 +1,1 @@
+"""One file, one claim, at size tiny, small or full."""

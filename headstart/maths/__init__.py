@@ -1,0 +1,1 @@
+"""Formulas: arrays in, arrays out, unbatched, no networks, no input or output."""

@@ -1,0 +1,1 @@
+"""Function approximators and the policies made of them."""

@@ -1,0 +1,1 @@
+"""Plots, tables and one self-contained page; reads run folders only."""

@@ -1,0 +1,1 @@
+"""Training, evaluation, checkpoints, records and the ledger of target episodes."""

@@ -1,0 +1,1 @@
+"""Learning several tasks together."""

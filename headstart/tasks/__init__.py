@@ -1,0 +1,1 @@
+"""Families of tasks: the only folder that knows a simulator."""
