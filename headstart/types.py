@@ -73,7 +73,7 @@ class Outcome(NamedTuple):
         state: the world afterwards.
         reward: of this step.
         terminated: the task ended.
-        truncated: the world itself cut the episode (its own clock). A family's `horizon` is counted by the seam, not here.
+        truncated: the world itself cut the episode (its own clock). A family's `horizon` is counted by the seam.
         valid: False where the world broke in this step.
     """
 
