@@ -23,7 +23,7 @@ from headstart.tasks.mujoco.readback import read
 from headstart.tasks.mujoco.robot import Physics, Robot, direction_and_speed
 from headstart.types import Outcome, Task
 
-_INITIAL, _NOISE = 1, 2  # streams of random numbers
+_INITIAL, _NOISE, _TASK = 1, 2, 3  # streams of random numbers
 _LARGEST = 1e6  # a position or velocity beyond this is a simulation that diverged; MuJoCo's own limit is 1e10
 
 
@@ -98,16 +98,13 @@ class MujocoFamily:
 
     def sample(self, key: Key[Array, ""], n: int) -> Task:
         """Draws directions and speeds where the robot runs; the dynamics are nominal."""
-        parts: list[dict[str, Any]] = [
-            {name: np.repeat(value, n) for name, value in p.items()} for p in self._nominal()
-        ]
-        dynamics, reward = parts
+        dynamics, reward = (_repeated(part, n) for part in self._nominal())
         if self.robot.about.speeds is not None:
-            rows = jax.vmap(jax.random.fold_in, (None, 0))(key, np.arange(n, dtype=np.uint32))
-            unit = np.asarray(jax.vmap(lambda row: jax.random.uniform(row, (2,)))(rows))
-            low, high = self.robot.about.speeds
+            high, low = np.asarray(jax.random.key_data(key), np.uint64)
+            unit = draws.uniform((high << np.uint64(32) | low) + np.arange(n, dtype=np.uint64), 2, _TASK)
+            slowest, fastest = self.robot.about.speeds
             reward["direction"] = np.where(unit[:, 0] < 0.5, -1.0, 1.0).astype(np.float32)
-            reward["speed"] = (low + (high - low) * unit[:, 1]).astype(np.float32)
+            reward["speed"] = (slowest + (fastest - slowest) * unit[:, 1]).astype(np.float32)
         return Task(dynamics, reward, _told(reward))
 
     def start(self, n: int) -> WorldState:
@@ -115,10 +112,8 @@ class MujocoFamily:
         physics[:, 1 : 1 + self._model.nq] = self._model.qpos0
         dynamics = np.tile(self._randomizer.nominal, (n, 1))
         reward = {name: np.full(n, value, np.float64) for name, value in self.rewards.nominal().items()}
-        bodies, queue = (
-            np.zeros((n, len(self.robot.about.watched), 3)),
-            np.zeros((n, 1 + LONGEST_DELAY, self._model.nu)),
-        )
+        bodies = np.zeros((n, len(self.robot.about.watched), 3))
+        queue = np.zeros((n, 1 + LONGEST_DELAY, self._model.nu))
         return WorldState(physics, bodies, queue, np.zeros(n, np.uint64), dynamics, reward)
 
     def reset(self, seeds: Int[Any, " env"], state: WorldState, tasks: Task, where: Bool[Any, " env"]) -> WorldState:
@@ -235,6 +230,10 @@ def _with(array: np.ndarray, rows: Int[np.ndarray, " row"], values: Any) -> np.n
     array = array.copy()
     array[rows] = values
     return array
+
+
+def _repeated(part: dict[str, Any], n: int) -> dict[str, Any]:
+    return {name: np.repeat(value, n) for name, value in part.items()}
 
 
 def _told(reward: dict[str, np.ndarray]) -> np.ndarray | tuple[()]:

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from headstart.errors import InputError, unknown
 from headstart.spaces import ParameterSpace
 from headstart.tasks.mujoco.parameters import Target, targets
-from headstart.tasks.mujoco.rigid import attach
+from headstart.tasks.mujoco.rigid import Inertia, attach
 from headstart.tasks.mujoco.robot import Robot
 
 _MODEL = ("body_mass", "body_inertia", "body_ipos", "body_iquat")
