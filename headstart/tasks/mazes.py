@@ -96,7 +96,7 @@ def drawing(maze: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def read_maze(text: str) -> Maze:
-    """Reads a drawing: `#` wall, space free, at most one `S` (start) and one `G` (nominal goal).
+    r"""Reads a drawing: `#` wall, space free, at most one `S` (start) and one `G` (nominal goal).
 
     Everything outside the drawing is wall. Without an `S` an episode may start in every free cell. Empty lines above
     and below are no part of the map.
@@ -106,7 +106,7 @@ def read_maze(text: str) -> Maze:
             that cannot be reached; with line and column, both counted from 1.
 
     Example:
-        >>> read_maze("#####\\n#S G#\\n#####").goal.tolist()
+        >>> read_maze("#####\n#S G#\n#####").goal.tolist()
         [3.5, 1.5]
     """
     marks = _read_marks(text)
