@@ -116,10 +116,10 @@ class JaxFamily(TaskFamily, Protocol):
 class HostFamily(TaskFamily, Protocol):
     """A world outside JAX (MuJoCo's C engine, any Gymnasium environment). Batched over NumPy arrays, axis `env` first.
 
-    `where` says which environments are meant; the others are left as they are (a target that has finished its episode is
-    not touched again). `seeds` are 64-bit integers that the seam derives from its key, one for each environment and episode or step. A
-    family whose worlds cannot be rewound says `can_snapshot = False`: its states are then good for one step only, and a
-    checkpoint is taken at the borders of episodes.
+    `where` says which environments are meant; the others are left as they are (a target that has finished its episode
+    is not touched again). `seeds` are 64-bit integers that the seam derives from its key, one for each environment and
+    episode or step. A family whose worlds cannot be rewound says `can_snapshot = False`: its states are then good for
+    one step only, and a checkpoint is taken at the borders of episodes.
     """
 
     can_snapshot: bool
