@@ -1,4 +1,4 @@
-"""Losses and targets of single rows. Elementwise, so any number of leading axes is welcome; nothing is averaged here."""
+"""Losses and targets of single rows. Elementwise: any number of leading axes is welcome, nothing is averaged here."""
 
 import jax
 import jax.numpy as jnp

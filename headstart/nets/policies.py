@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
