@@ -20,7 +20,7 @@ class Board(NamedTuple):
     Attributes:
         obs: one array for each leaf of the observation, axis `env` first.
         action: what to do next, already inside its bounds.
-        where: which environments to reset.
+        where: which environments to reset or to step.
         seed: to reset with.
         reward: of the last step.
         terminated: the task ended in the last step.

@@ -204,11 +204,11 @@ class SingleEnvironments:
         settle(board, self.rows, stepped=False)
 
     def step(self) -> None:
-        """Steps every row once."""
+        """Steps the rows that `where` marks once."""
         board, names = self.board, ("obs", "reward", "terminated", "truncated", "info")
         rows = range(self.rows.start, self.rows.stop)
         for row, env, found, diverged in zip(rows, self.envs, self.leaves, self.diverged, strict=True):
-            if board.lost[row]:
+            if board.lost[row] or not board.where[row]:
                 continue
             board.at[self.worker] = row
             board.steps[row] += 1

@@ -219,8 +219,8 @@ class GymnasiumFamily:
     def observe(self, state: WorldState) -> Observation:
         return state.obs
 
-    def step(self, seeds: Any, state: WorldState, action: Any) -> Outcome:
-        """Steps every environment once. An environment whose episode has ended must be reset first.
+    def step(self, seeds: Any, state: WorldState, action: Any, where: Any) -> Outcome:
+        """Steps the environments that `where` marks once; one whose episode has ended must be reset first.
 
         Raises:
             Fault: where an environment breaks, or an action is not finite.
@@ -235,6 +235,7 @@ class GymnasiumFamily:
             row = int(np.flatnonzero(~np.isfinite(action.reshape(len(action), -1)).all(axis=1))[0])
             raise Fault(f"target {self.name} (environment {row}): the policy's action is not finite")
         board.action[...] = action
+        board.where[:] = where
         worlds.command(STEP)
         after = self._state(state.handle)
         flags = (np.array(flag) for flag in (board.reward, board.terminated, board.truncated, board.valid))
