@@ -2,6 +2,7 @@
 
 import functools
 import json
+import weakref
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -80,6 +81,29 @@ def _guarded(name: str, order: dict[str, Any]) -> Any:
         raise
     except Exception as error:
         raise Fault(f"target {name} (in process) {in_a_line(error)} while being built") from error
+
+
+MOST_IDLE = 2  # batches of environments that wait for their next use; building one takes about a second
+_idle: list[tuple[tuple[Any, ...], Processes]] = []
+
+
+def idle_worlds(kind: tuple[Any, ...]) -> Processes | None:
+    """Takes environments that nobody uses any more, none of which counts as reset."""
+    for i, (other, worlds) in enumerate(_idle):
+        if other == kind:
+            del _idle[i]
+            worlds.board.lost[:] = True
+            return worlds
+    return None
+
+
+def keep_idle(kind: tuple[Any, ...], worlds: Processes) -> None:
+    """Keeps environments whose last state is gone, unless they have been closed; the longest idle make room."""
+    if not worlds.workers:
+        return
+    _idle.append((kind, worlds))
+    while len(_idle) > MOST_IDLE:
+        _idle.pop(0)[1].close()
 
 
 @functools.cache
@@ -190,12 +214,15 @@ class GymnasiumFamily:
         if n < 1 or n % description["size"]:
             raise InputError(f"target {self.name}: {n} environments asked for; it comes in {description['size']}s")
         order = {"source": self.source, "arguments": dict(self.arguments)}
-        worlds = (
-            Processes(self.name, order, description, n, self.workers, self.timeout, self.start_timeout)
-            if self.isolate
-            else InProcess(self.name, order, description, n)
-        )
-        return self._state(Handle(worlds))
+        if not self.isolate:
+            return self._state(Handle(InProcess(self.name, order, description, n)))
+        kind = (self.source, self.arguments, n, self.workers, self.timeout)
+        worlds = idle_worlds(kind)
+        if worlds is None:
+            worlds = Processes(self.name, order, description, n, self.workers, self.timeout, self.start_timeout)
+        handle = Handle(worlds)
+        weakref.finalize(handle, keep_idle, kind, worlds)
+        return self._state(handle)
 
     def reset(self, seeds: Any, state: WorldState, tasks: Task, where: Any) -> WorldState:
         """Begins new episodes where `where` says; the other environments go on.
