@@ -1,4 +1,4 @@
-"""What one call of the seam hands to the next: every environment, in the middle of its episode."""
+"""Where a batch of worlds and memories stands between two rollouts."""
 
 from typing import NamedTuple
 
@@ -8,16 +8,16 @@ from headstart.types import Observation, State, Task
 
 
 class Carry(NamedTuple):
-    """The state of `n` environments and of the policy that acts in them. Axis `env` in front of every leaf.
+    """Everything that one call of `collect` hands to the next. Axis `env` in front of every leaf.
 
     Attributes:
-        world: the family's state.
-        memory: the policy's carry, already that of a fresh start where the last step ended an episode.
+        world: the state of the worlds.
+        memory: what the policy carries.
         obs: what the policy sees next.
-        first: `obs` is the first of an episode.
-        elapsed: control steps taken in the current episode.
-        episode: which episode this is, counted from 0 in each environment.
-        task: of the current episode.
+        first: whether `obs` is the first of an episode.
+        elapsed: steps taken in the running episode.
+        episode: how many episodes each environment has ended.
+        task: of the running episode.
     """
 
     world: State
