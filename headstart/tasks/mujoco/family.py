@@ -139,16 +139,23 @@ class MujocoFamily:
         error = draws.normal(state.seeds, obs.shape[1], _NOISE) * np.asarray(self.robot.scale)
         return obs + noise[:, None] * error
 
-    def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any) -> Outcome:
+    def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
+        rows = None if np.all(where) else np.flatnonzero(where)
         action = np.asarray(action)
         queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
         delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
         with self._engines.lend(state.dynamics) as engine:
-            physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay])
+            control = queue[np.arange(len(queue)), delay]
+            if rows is None:
+                physics, bodies = engine.step(state.physics, control)
+            else:
+                physics, bodies = engine.step(state.physics[rows], control[rows], rows)
+                physics, bodies = _with(state.physics, rows, physics), _with(state.bodies, rows, bodies)
+                queue = _with(state.queue, rows, queue[rows])
         after = state._replace(
             physics=physics, bodies=bodies, queue=queue, seeds=np.asarray(seeds).astype(np.uint64, copy=False)
         )
-        valid = self._intact(state, after)
+        valid = self._intact(state, after) | ~np.asarray(where)
         if not valid.all():  # where the world broke it stays what it was, and finite
             rows = np.flatnonzero(~valid)
             after = after._replace(
