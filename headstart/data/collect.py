@@ -8,9 +8,10 @@ from headstart.data.carry import Carry
 from headstart.data.host import begin_host, collect_host
 from headstart.data.scan import begin_scan, rollout_scan
 from headstart.errors import InputError
-from headstart.types import Params, Policy, Rollout, Task, TaskFamily
+from headstart.types import Params, Policy, Rollout, State, Task, TaskFamily
 
 CHUNK = 128  # steps between two looks at whether every episode has ended
+WIDTH = 10  # environments side by side while whole episodes are played: one shape, compiled once
 
 
 def begin(key: Key[Array, ""], family: TaskFamily, policy: Policy, params: Params, tasks: Task, n: int) -> Carry:
@@ -74,18 +75,43 @@ def play(
     Returns:
         One rollout for each episode, leaves `time env=1 ...`, as long as the episode was.
     """
+    groups, worlds = [], None
+    for start in range(0, episodes, WIDTH):
+        key, key_group = jax.random.split(key)
+        pool = jax.tree.map(lambda x: np.roll(np.asarray(x), -start, axis=0), tasks)  # noqa: B023
+        wanted = np.arange(WIDTH) < episodes - start
+        group, worlds = play_group(key_group, family, policy, params, pool, wanted, worlds)
+        groups.extend(group)
+    return tuple(groups)
+
+
+def play_group(
+    key: Key[Array, ""],
+    family: TaskFamily,
+    policy: Policy,
+    params: Params,
+    tasks: Task,
+    wanted: np.ndarray,
+    worlds: State | None,
+) -> tuple[list[Rollout], State]:
+    """Plays one episode in each of the environments that are wanted; returns them, and the worlds to use again."""
     key_begin, key = jax.random.split(key)
-    carry = begin(key_begin, family, policy, params, tasks, episodes)
-    parts, ended = [], np.zeros(episodes, bool)
+    host, ended = family.kind == "host", ~wanted
+    if host:
+        again = {"resting": ended, "worlds": worlds}
+        carry = begin_host(key_begin, family, policy, params, tasks, len(wanted), **again)  # pyright: ignore
+    else:
+        carry = begin(key_begin, family, policy, params, tasks, len(wanted))
+    parts = []
     while not ended.all():
         key, key_part = jax.random.split(key)
-        if family.kind == "jax":
-            part, carry = collect(key_part, family, policy, params, carry, tasks, CHUNK)
+        if host:
+            part, carry = collect_host(key_part, family, policy, params, carry, tasks, CHUNK, resting=ended)  # pyright: ignore
         else:
-            part, carry = collect_host(key_part, family, policy, params, carry, tasks, CHUNK, once=True)  # pyright: ignore[reportArgumentType]
-        part = jax.tree.map(np.asarray, part)
-        parts.append(part)
-        ended = ended | (part.terminated | part.truncated).any(axis=0)
+            part, carry = collect(key_part, family, policy, params, carry, tasks, CHUNK)
+        parts.append(jax.tree.map(np.asarray, part))
+        ended = ended | (parts[-1].terminated | parts[-1].truncated).any(axis=0)
     whole = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     lengths = np.argmax(whole.terminated | whole.truncated, axis=0) + 1
-    return tuple(jax.tree.map(lambda x: x[:length, i : i + 1], whole) for i, length in enumerate(lengths))  # noqa: B023
+    cut = [jax.tree.map(lambda x: x[: lengths[i], i : i + 1], whole) for i in np.flatnonzero(wanted)]  # noqa: B023
+    return cut, carry.world

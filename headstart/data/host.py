@@ -45,19 +45,41 @@ class Half(NamedTuple):
     task: Task
 
 
-def begin_host(key: Key[Array, ""], family: HostFamily, policy: Policy, params: Params, tasks: Task, n: int) -> Carry:
-    """Starts `n` environments, each at the first observation of its first episode."""
+def begin_host(
+    key: Key[Array, ""],
+    family: HostFamily,
+    policy: Policy,
+    params: Params,
+    tasks: Task,
+    n: int,
+    *,
+    resting: Bool[np.ndarray, " env"] | None = None,
+    worlds: tuple[State, ...] | None = None,
+) -> Carry:
+    """Starts `n` environments, each at the first observation of its first episode.
+
+    Args:
+        key: of the first states.
+        family: the worlds.
+        policy: whose memory is started.
+        params: of the policy.
+        tasks: the pool that episodes draw from.
+        n: how many environments.
+        resting: those that are not to begin.
+        worlds: the worlds of an earlier carry of `n` environments, to be used again.
+    """
     pool = jax.tree.map(np.asarray, tasks)
     keys, everywhere, task = Seeds(key), np.arange(n), rows(pool, np.arange(n))
-    worlds, observations = [], []
-    for part in halves(n):
-        state = family.start(part.stop - part.start)
-        there = np.ones(part.stop - part.start, bool)
-        state = family.reset(keys.resets(0, everywhere[part]), state, jax.tree.map(lambda x: x[part], task), there)  # noqa: B023
-        worlds.append(state)
+    wanted = np.ones(n, bool) if resting is None else ~resting
+    states, observations = [], []
+    for i, part in enumerate(halves(n)):
+        state = family.start(part.stop - part.start) if worlds is None else worlds[i]
+        cut = jax.tree.map(lambda x: x[part], task)  # noqa: B023
+        state = family.reset(keys.resets(0, everywhere[part]), state, cut, wanted[part])
+        states.append(state)
         observations.append(as_float32(family.observe(state)))
     return Carry(
-        world=tuple(worlds),
+        world=tuple(states),
         memory=policy.start(params, n),
         obs=jax.tree.map(lambda *parts: np.concatenate(parts), *observations),
         first=np.ones(n, bool),
@@ -76,7 +98,7 @@ def collect_host(
     tasks: Task,
     steps: int,
     *,
-    once: bool = False,
+    resting: Bool[np.ndarray, " env"] | None = None,
 ) -> tuple[Rollout, Carry]:
     """Steps every environment `steps` times; the host counterpart of `rollout_scan`.
 
@@ -88,7 +110,8 @@ def collect_host(
         carry: from `begin_host` or the last call.
         tasks: the pool that new episodes draw from.
         steps: how many, for each environment.
-        once: play no second episode: where one has ended, the world rests, and its rows repeat with `valid` False.
+        resting: play one episode at most in each environment; these have had theirs. A world at rest is not touched,
+            and its rows are not valid.
 
     Returns:
         The rollout, leaves `time env ...` in NumPy arrays, and where everything stands.
@@ -98,7 +121,8 @@ def collect_host(
     act = jitted_act(policy)
     memory = [jax.tree.map(lambda x: x[part], carry.memory) for part in parts]  # noqa: B023
     now = [half_of(carry, i, part) for i, part in enumerate(parts)]
-    resting = [np.zeros(part.stop - part.start, bool) for part in parts]
+    once = resting is not None
+    rests = [resting[part] if once else np.zeros(part.stop - part.start, bool) for part in parts]
     record = Recorder(steps, n)
 
     def advance(half: Half, action: np.ndarray, t: int, index: np.ndarray, rest: np.ndarray) -> Row:
@@ -112,7 +136,7 @@ def collect_host(
                     row = flight.result()
                     record.outcome(t - 1, part, row)
                     ended = row.terminated | row.truncated
-                    resting[i] = resting[i] | (ended & once)
+                    rests[i] = rests[i] | (ended & once)
                     now[i] = Half(row.state, row.obs, ended, row.elapsed, row.episode, row.task)
                 if t == steps:
                     continue
@@ -121,7 +145,7 @@ def collect_host(
                 chosen = np.asarray(chosen)
                 record.choice(t, part, half, chosen)
                 flights[i] = threads.submit(
-                    advance, half, within(family.action, chosen), t, np.arange(part.start, part.stop), resting[i]
+                    advance, half, within(family.action, chosen), t, np.arange(part.start, part.stop), rests[i]
                 )
     return record.rollout(), joined(now, memory)
 

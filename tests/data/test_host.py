@@ -97,7 +97,7 @@ def test_memory_is_reset_where_an_episode_begins():
 
 
 def test_once_plays_one_episode_and_rests():
-    rollout, carry = roll(Counting(lengths=(3, 5)), n=2, steps=8, once=True)
+    rollout, carry = roll(Counting(lengths=(3, 5)), n=2, steps=8, resting=np.zeros(2, bool))
     np.testing.assert_array_equal(rollout.valid.sum(axis=0), [3, 5])
     np.testing.assert_array_equal(rollout.terminated.sum(axis=0), [1, 1])
     np.testing.assert_array_equal(carry.world[0]["step"], [3, 5])
@@ -119,3 +119,11 @@ def test_mix_is_splitmix64():
         outputs.append(int(mix(np.uint64(state))))
         state = (state + 0x9E3779B97F4A7C15) % 2**64
     assert outputs == [6457827717110365317, 3203168211198807973]
+
+
+def test_a_world_that_is_not_wanted_is_never_begun():
+    world, tasks, resting = Counting(lengths=(3,)), pool(2), np.array([False, True])
+    carry = begin_host(KEY, world, Constant(), {}, tasks, 2, resting=resting)
+    rollout, carry = collect_host(KEY, world, Constant(), {}, carry, tasks, 5, resting=resting)
+    np.testing.assert_array_equal(carry.world[0]["episode"], [0, -1])
+    np.testing.assert_array_equal(rollout.valid.sum(axis=0), [3, 0])
