@@ -1,7 +1,6 @@
 """`headstart transfer`: the main job, from words to a table, a summary, a page and a film."""
 
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from headstart.report.page import write_report
 from headstart.run.fan_out import fan_out
 from headstart.run.metrics import Writer
 from headstart.run.record import RunFolder, create_run, versions
-from headstart.run.summary import ArmSummary, Curve, Summary, write_summary
+from headstart.run.summary import ArmSummary, Summary, write_summary
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
@@ -143,9 +142,7 @@ class Findings:
 
     def report_arms(self) -> list[Arm]:
         """Returns the same for the table."""
-        return [
-            Arm(arm.method, arm.shots, arm.iqm, arm.low, arm.high, tuple(arm.per_seed)) for arm in self.arms()
-        ]
+        return [Arm(arm.method, arm.shots, arm.iqm, arm.low, arm.high, tuple(arm.per_seed)) for arm in self.arms()]
 
     def summary(self) -> Summary:
         """Returns what is written at the end."""
