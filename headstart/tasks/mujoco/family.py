@@ -143,27 +143,23 @@ class MujocoFamily:
         error = draws.normal(state.seeds, obs.shape[1], _NOISE) * np.asarray(self.robot.about.scale)
         return obs + noise[:, None] * error
 
-    def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any) -> Outcome:
-        action = np.asarray(action)
+    def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
+        where, action = np.asarray(where), np.asarray(action)
+        rows = None if where.all() else np.flatnonzero(where)
         queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
         delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
         with self._engines.lend(state.dynamics) as engine:
-            physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay])
-        after = state._replace(
-            physics=physics, bodies=bodies, queue=queue, seeds=np.asarray(seeds).astype(np.uint64, copy=False)
-        )
-        valid: Any = self._intact(state, after)
-        if not valid.all():  # where the world broke it stays what it was, and finite
-            rows = np.flatnonzero(~valid)
-            after = after._replace(
-                physics=_with(physics, rows, state.physics[rows]),
-                bodies=_with(bodies, rows, state.bodies[rows]),
-                queue=_with(queue, rows, state.queue[rows]),
-            )
-            action = np.where(valid[:, None], action, np.zeros((), action.dtype))
+            physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay], rows)
+        seeds = np.asarray(seeds).astype(np.uint64, copy=False)
+        after = state._replace(physics=physics, bodies=bodies, queue=queue, seeds=seeds)
+        valid: Any = ~where | self._intact(state, after)
+        kept = ~where | ~valid  # what rests, and what broke, stays what it was: finite
+        if kept.any():
+            after = _keep(kept, state, after)
+            action = np.where(kept[:, None], np.zeros((), action.dtype), action)
         now = self._split(after)
-        reward: Any = np.where(valid, self.robot.reward(self._split(state), now, action, state.reward), 0.0)
-        return Outcome(after, reward, self.robot.terminated(now) & valid, np.zeros_like(valid), valid)
+        reward: Any = np.where(kept, 0.0, self.robot.reward(self._split(state), now, action, state.reward))
+        return Outcome(after, reward, self.robot.terminated(now) & ~kept, np.zeros_like(valid), valid)
 
     def place(
         self, state: WorldState, qpos: Float[Any, "env position"], qvel: Float[Any, "env velocity"]
@@ -223,6 +219,14 @@ class MujocoFamily:
             name: _with(value, rows, np.asarray(given[name])[rows]) if name in given else value
             for name, value in old.items()
         }
+
+
+def _keep(kept: Bool[np.ndarray, " env"], before: WorldState, after: WorldState) -> WorldState:
+    """Returns the state afterwards, but the one before where `kept`. A step changes no dynamics and no reward."""
+    rows = np.flatnonzero(kept)
+    changed = ("physics", "bodies", "queue", "seeds")
+    old = {name: _with(getattr(after, name), rows, getattr(before, name)[rows]) for name in changed}
+    return after._replace(**old)
 
 
 def _with(array: np.ndarray, rows: Int[np.ndarray, " row"], values: Any) -> np.ndarray:
