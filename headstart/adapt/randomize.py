@@ -19,44 +19,46 @@ from headstart.types import Metrics, Task, TaskFamily
 
 Ranges = Mapping[str, tuple[float, float]]
 
-# Factors on nominal by kind of parameter; delay and noise, whose nominal is 0, are absolute, and so is nothing else.
+# Factors on nominal by pattern; delay and noise, whose nominal is 0, are absolute. Of a contact's friction the floor's
+# share varies: it multiplies that of each foot.
 # mild: what simulators of legged robots vary as a matter of course (Playground's Go1, Isaac Lab)
 _MILD = {
-    "mass": (0.9, 1.1),
-    "friction": (0.7, 1.3),
-    "damping": (0.8, 1.25),
-    "gear": (0.9, 1.1),
-    "torque": (0.9, 1.1),
-    "force": (0.9, 1.1),
-    "delay": (0.0, 1.0),
-    "noise": (0.01, 0.01),
+    "mass:*": (0.9, 1.1),
+    "friction:floor": (0.7, 1.3),
+    "damping:*": (0.8, 1.25),
+    "gear:*": (0.9, 1.1),
+    "torque:*": (0.9, 1.1),
+    "force:*": (0.9, 1.1),
+    "delay:action": (0.0, 1.0),
+    "noise:observation": (0.01, 0.01),
 }
 # wide: around a target of which nothing is known but that it is such a robot
 _WIDE = {
-    "mass": (0.6, 1.7),
-    "length": (0.8, 1.25),
-    "friction": (0.4, 1.6),
-    "damping": (0.5, 2.5),
-    "armature": (0.8, 1.25),
-    "gear": (0.7, 1.2),
-    "torque": (0.7, 1.2),
-    "force": (0.7, 1.2),
-    "gravity": (0.9, 1.1),
-    "density": (0.5, 2.0),
-    "viscosity": (0.5, 2.0),
-    "delay": (0.0, 2.0),
-    "noise": (0.0, 0.05),
+    "mass:*": (0.6, 1.7),
+    "length:*": (0.8, 1.25),
+    "friction:floor": (0.4, 1.6),
+    "damping:*": (0.5, 2.5),
+    "armature:*": (0.8, 1.25),
+    "gear:*": (0.7, 1.2),
+    "torque:*": (0.7, 1.2),
+    "force:*": (0.7, 1.2),
+    "gravity*": (0.9, 1.1),
+    "density:*": (0.5, 2.0),
+    "viscosity:*": (0.5, 2.0),
+    "delay:action": (0.0, 2.0),
+    "noise:observation": (0.0, 0.05),
 }
 # peng: Peng et al. 2018 (arXiv 1710.06537), table I; their friction and gains are the nearest to ours
 _PENG = {
-    "mass": (0.25, 4.0),
-    "friction": (0.1, 5.0),
-    "damping": (0.2, 20.0),
-    "gear": (0.5, 2.0),
-    "torque": (0.5, 2.0),
-    "force": (0.5, 2.0),
-    "noise": (0.05, 0.05),
+    "mass:*": (0.25, 4.0),
+    "friction:floor": (0.1, 5.0),
+    "damping:*": (0.2, 20.0),
+    "gear:*": (0.5, 2.0),
+    "torque:*": (0.5, 2.0),
+    "force:*": (0.5, 2.0),
+    "noise:observation": (0.05, 0.05),
 }
+_ABSOLUTE = ("delay:action", "noise:observation")
 PRESETS = {"mild": _MILD, "wide": _WIDE, "peng": _PENG}
 
 
@@ -153,15 +155,12 @@ def preset_ranges(space: ParameterSpace, name: str) -> dict[str, tuple[float, fl
     """Returns the ranges of a preset for those parameters of a space that it has an opinion on."""
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
-    factors, ranges = PRESETS[name], {}
-    for parameter in space.values():
-        kind = parameter.name.partition(":")[0]
-        if kind in factors:
-            unit = 1.0 if kind in ("delay", "noise") else parameter.nominal
-            ranges[parameter.name] = (
-                min(max(unit * factors[kind][0], parameter.low), parameter.high),
-                min(max(unit * factors[kind][1], parameter.low), parameter.high),
-            )
+    ranges = {}
+    for pattern, (low, high) in PRESETS[name].items():
+        for parameter in space.values():
+            if fnmatchcase(parameter.name, pattern):
+                unit = 1.0 if pattern in _ABSOLUTE else parameter.nominal
+                ranges[parameter.name] = _clipped(unit * low, parameter), _clipped(unit * high, parameter)
     return ranges
 
 
@@ -173,6 +172,10 @@ def mild(space: ParameterSpace) -> dict[str, tuple[float, float]]:
 def wide(space: ParameterSpace) -> dict[str, tuple[float, float]]:
     """Returns ranges around a target of which nothing is known but that it is such a robot."""
     return preset_ranges(space, "wide")
+
+
+def _clipped(value: float, parameter: Parameter) -> float:
+    return min(max(value, parameter.low), parameter.high)
 
 
 def _matching(space: ParameterSpace, pattern: str) -> list[Parameter]:
