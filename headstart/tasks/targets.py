@@ -19,7 +19,7 @@ class Shift(NamedTuple):
     Attributes:
         mass: factor on the mass and inertia of the robot's main body.
         friction: factor on the sliding friction of every geom; of the fluid, where the robot swims.
-        damping: factor on the damping of every joint.
+        damping: factor on the damping of every joint (the swimmer's have none).
         strength: factor on every motor's gear.
         delay: of the action, in control steps.
         position_noise: standard deviation on observed positions (m, rad).
