@@ -1,5 +1,8 @@
 """MuJoCo's C engine for a batch of environments, each with a model, and so dynamics, of its own."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 import copy
 import threading
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from mujoco.rollout import Rollout
 
-from headstart.tasks.mujoco.model import STATE
+from headstart.tasks.mujoco.model import STATE, settle
 from headstart.tasks.mujoco.randomize import Randomizer
 
 Values = Float[np.ndarray, "env parameter"]
@@ -36,8 +39,8 @@ class Engine:
         self._scratch = mujoco.MjData(model)
         self._threads = [mujoco.MjData(model) for _ in range(max(1, threads))]
         self._rollout = Rollout(nthread=threads)
-        self._steps = robot.frame_skip
-        self._watched = [model.body(name).id for name in robot.watched]
+        self._steps = robot.about.frame_skip
+        self._watched = [model.body(name).id for name in robot.about.watched]
         # a Runge-Kutta step computes positions once more after the sensors, and these are what Gymnasium reads
         self._late = bool(self._watched) and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
         self._control = np.empty((n, self._steps, model.nu))
@@ -56,7 +59,7 @@ class Engine:
             for place, row in enumerate(rows.tolist()):
                 self.randomizer.write(self._models[row], self._views[row], arrays, place)
                 if derived[place]:
-                    mujoco.mj_setConst(self._models[row], self._scratch)
+                    settle(self._models[row], self._scratch)
         self.held = values
 
     def step(
@@ -65,29 +68,19 @@ class Engine:
         """Steps environments by `frame_skip` physics steps.
 
         Args:
-            state: of the environments that are stepped.
+            state: of every environment.
             control: for each of them.
-            rows: which of the models they are; None is all.
+            rows: which of them are stepped; None is all. What is returned for the others means nothing.
 
         Returns:
             The states afterwards, and the positions of the watched bodies in the last forward pass. The clock of an
             environment that diverged stands still, or its state is not finite.
         """
-        n, models = len(state), self._models if rows is None else [self._models[row] for row in rows.tolist()]
-        if self._late:
-            return self._step_one_by_one(models, state, control)
-        self._control[:n] = control[:, None]
-        self._rollout.rollout(
-            models,
-            self._threads,
-            state,
-            self._control[:n],
-            skip_checks=True,
-            nstep=self._steps,
-            state=self._states[:n],
-            sensordata=None if self._sensors is None else self._sensors[:n],
-        )
-        return self._states[:n, -1].copy(), self._positions(n)
+        if rows is None:
+            return self._advance(self._models, state, control)
+        after, positions = state.copy(), np.zeros((len(state), len(self._watched), 3))
+        after[rows], positions[rows] = self._advance([self._models[row] for row in rows], state[rows], control[rows])
+        return after, positions
 
     def forward(self, state: State, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row body 3"]:
         """Computes where the watched bodies of some environments are, without a step."""
@@ -102,10 +95,27 @@ class Engine:
         """Returns a copy of an environment's model, to look at."""
         return copy.copy(self._models[row])
 
-    def _positions(self, n: int) -> Positions:
-        return np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
+    def _advance(
+        self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
+    ) -> tuple[State, Positions]:
+        if self._late:
+            return self._advance_one_by_one(models, state, control)
+        n = len(state)
+        self._control[:n] = control[:, None]
+        self._rollout.rollout(
+            models,
+            self._threads,
+            state,
+            self._control[:n],
+            skip_checks=True,
+            nstep=self._steps,
+            state=self._states[:n],
+            sensordata=None if self._sensors is None else self._sensors[:n],
+        )
+        after = self._states[:n, -1].copy()
+        return after, np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
 
-    def _step_one_by_one(
+    def _advance_one_by_one(
         self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
     ) -> tuple[State, Positions]:
         after, positions, scratch = np.empty_like(state), np.empty((len(state), len(self._watched), 3)), self._scratch
