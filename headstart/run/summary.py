@@ -42,10 +42,7 @@ _ARM = _object(
         "wall_seconds": {"type": "number", "minimum": 0},
     }
 )
-_CURVE = _object(
-    {"method": _TEXT, "episodes": _NUMBERS, "mean": _NUMBERS, "low": _NUMBERS, "high": _NUMBERS},
-    optional=("low", "high"),
-)
+_CURVE = _object({"method": _TEXT, "episodes": _NUMBERS, "per_seed": {"type": "array", "items": _NUMBERS}})
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "headstart summary",
@@ -100,21 +97,17 @@ class Arm:
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """A learning curve against target episodes: axis `point` in every field.
+    """A learning curve against target episodes.
 
     Attributes:
         method: whose.
-        episodes: target episodes used when the point was measured.
-        mean: return, interquartile mean over seeds.
-        low: lower end of its interval; may be empty.
-        high: upper end; may be empty.
+        episodes: target episodes used when each point was measured, axis `point`.
+        per_seed: return, axes `seed point`.
     """
 
     method: str
     episodes: tuple[float, ...]
-    mean: tuple[float, ...]
-    low: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
+    per_seed: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
