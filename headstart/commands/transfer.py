@@ -16,10 +16,11 @@ from headstart.experiments.head_start import METHODS, SCALES, HeadStart, Learnin
 from headstart.maths.statistics import summarize
 from headstart.report.folder import Arm
 from headstart.report.page import write_report
+from headstart.run import summary as summaries
 from headstart.run.fan_out import fan_out
 from headstart.run.metrics import Writer
 from headstart.run.record import RunFolder, create_run, versions
-from headstart.run.summary import summaries.Arm, Summary, write_summary
+from headstart.run.summary import Summary, write_summary
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
