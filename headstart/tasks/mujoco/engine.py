@@ -1,5 +1,8 @@
 """MuJoCo's C engine for a batch of environments, each with a model, and so dynamics, of its own."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 import copy
 import threading
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from mujoco.rollout import Rollout
 
-from headstart.tasks.mujoco.model import STATE
+from headstart.tasks.mujoco.model import STATE, settle
 from headstart.tasks.mujoco.randomize import Randomizer
 
 Values = Float[np.ndarray, "env parameter"]
@@ -36,8 +39,8 @@ class Engine:
         self._scratch = mujoco.MjData(model)
         self._threads = [mujoco.MjData(model) for _ in range(max(1, threads))]
         self._rollout = Rollout(nthread=threads)
-        self._steps = robot.frame_skip
-        self._watched = [model.body(name).id for name in robot.watched]
+        self._steps = robot.about.frame_skip
+        self._watched = [model.body(name).id for name in robot.about.watched]
         # a Runge-Kutta step computes positions once more after the sensors, and these are what Gymnasium reads
         self._late = bool(self._watched) and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
         self._control = np.empty((n, self._steps, model.nu))
@@ -56,7 +59,7 @@ class Engine:
             for place, row in enumerate(rows.tolist()):
                 self.randomizer.write(self._models[row], self._views[row], arrays, place)
                 if derived[place]:
-                    mujoco.mj_setConst(self._models[row], self._scratch)
+                    settle(self._models[row], self._scratch)
         self.held = values
 
     def step(

@@ -1,5 +1,8 @@
 """A robot as a family of tasks: batched, with dynamics of its own for each environment."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,10 +19,11 @@ from headstart.tasks.mujoco.engine import Engines
 from headstart.tasks.mujoco.model import STATE, compiled
 from headstart.tasks.mujoco.parameters import DELAY, LONGEST_DELAY, NOISE
 from headstart.tasks.mujoco.randomize import Randomizer
-from headstart.tasks.mujoco.robot import Physics, Robot
+from headstart.tasks.mujoco.readback import read
+from headstart.tasks.mujoco.robot import Physics, Robot, direction_and_speed
 from headstart.types import Outcome, Task
 
-_INITIAL, _NOISE = 1, 2  # streams of random numbers
+_INITIAL, _NOISE, _TASK = 1, 2, 3  # streams of random numbers
 _LARGEST = 1e6  # a position or velocity beyond this is a simulation that diverged; MuJoCo's own limit is 1e10
 
 
@@ -65,15 +69,15 @@ class MujocoFamily:
 
     @property
     def name(self) -> str:
-        return self.robot.name
+        return self.robot.about.name
 
     @property
     def horizon(self) -> int | None:
-        return self.robot.horizon
+        return self.robot.about.horizon
 
     @property
     def observation(self) -> Box:
-        return Box((len(self.robot.scale),))
+        return Box((len(self.robot.about.scale),))
 
     @cached_property
     def action(self) -> Box:
@@ -84,32 +88,32 @@ class MujocoFamily:
     def dynamics(self) -> ParameterSpace:
         return self._randomizer.space
 
-    @property
+    @cached_property
     def rewards(self) -> ParameterSpace:
-        return self.robot.rewards
+        return direction_and_speed(self.robot.about)
 
     def task(self) -> Task:
-        reward = self.rewards.nominal()
-        return Task(self.dynamics.nominal(), reward, _told(reward))
+        dynamics, reward = self._nominal()
+        return Task(dynamics, reward, _told(reward))
 
     def sample(self, key: Key[Array, ""], n: int) -> Task:
         """Draws directions and speeds where the robot runs; the dynamics are nominal."""
-        task = self.task()
-        reward = {name: np.repeat(value, n) for name, value in task.reward.items()}
-        if self.robot.speeds is not None:
-            rows = jax.vmap(jax.random.fold_in, (None, 0))(key, np.arange(n, dtype=np.uint32))
-            unit = np.asarray(jax.vmap(lambda row: jax.random.uniform(row, (2,)))(rows))
-            low, high = self.robot.speeds
+        dynamics, reward = (_repeated(part, n) for part in self._nominal())
+        if self.robot.about.speeds is not None:
+            high, low = np.asarray(jax.random.key_data(key), np.uint64)
+            unit = draws.uniform((high << np.uint64(32) | low) + np.arange(n, dtype=np.uint64), 2, _TASK)
+            slowest, fastest = self.robot.about.speeds
             reward["direction"] = np.where(unit[:, 0] < 0.5, -1.0, 1.0).astype(np.float32)
-            reward["speed"] = (low + (high - low) * unit[:, 1]).astype(np.float32)
-        return Task({name: np.repeat(value, n) for name, value in task.dynamics.items()}, reward, _told(reward))
+            reward["speed"] = (slowest + (fastest - slowest) * unit[:, 1]).astype(np.float32)
+        return Task(dynamics, reward, _told(reward))
 
     def start(self, n: int) -> WorldState:
         physics = np.zeros((n, mujoco.mj_stateSize(self._model, STATE)))
         physics[:, 1 : 1 + self._model.nq] = self._model.qpos0
         dynamics = np.tile(self._randomizer.nominal, (n, 1))
         reward = {name: np.full(n, value, np.float64) for name, value in self.rewards.nominal().items()}
-        bodies, queue = np.zeros((n, len(self.robot.watched), 3)), np.zeros((n, 1 + LONGEST_DELAY, self._model.nu))
+        bodies = np.zeros((n, len(self.robot.about.watched), 3))
+        queue = np.zeros((n, 1 + LONGEST_DELAY, self._model.nu))
         return WorldState(physics, bodies, queue, np.zeros(n, np.uint64), dynamics, reward)
 
     def reset(self, seeds: Int[Any, " env"], state: WorldState, tasks: Task, where: Bool[Any, " env"]) -> WorldState:
@@ -117,7 +121,7 @@ class MujocoFamily:
         if not rows.size:
             return state
         seeds = np.asarray(seeds)[rows].astype(np.uint64)
-        qpos, qvel = self.robot.initial(draws.uniform(seeds, self.robot.draws, _INITIAL), self._model.qpos0)
+        qpos, qvel = self.robot.initial(draws.uniform(seeds, self.robot.about.draws, _INITIAL), self._model.qpos0)
         dynamics = _with(state.dynamics, rows, self._randomizer.values(tasks.dynamics, rows))
         physics = _with(state.physics, rows, np.concatenate([np.zeros((len(rows), 1)), qpos, qvel], axis=1))
         with self._engines.lend(dynamics, state.dynamics) as engine:
@@ -136,7 +140,7 @@ class MujocoFamily:
         noise = state.dynamics[:, self._randomizer.column[NOISE]]
         if not noise.any():
             return obs
-        error = draws.normal(state.seeds, obs.shape[1], _NOISE) * np.asarray(self.robot.scale)
+        error = draws.normal(state.seeds, obs.shape[1], _NOISE) * np.asarray(self.robot.about.scale)
         return obs + noise[:, None] * error
 
     def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
@@ -155,7 +159,7 @@ class MujocoFamily:
         after = state._replace(
             physics=physics, bodies=bodies, queue=queue, seeds=np.asarray(seeds).astype(np.uint64, copy=False)
         )
-        valid = self._intact(state, after) | ~np.asarray(where)
+        valid: Any = self._intact(state, after) | ~np.asarray(where)
         if not valid.all():  # where the world broke it stays what it was, and finite
             rows = np.flatnonzero(~valid)
             after = after._replace(
@@ -165,9 +169,8 @@ class MujocoFamily:
             )
             action = np.where(valid[:, None], action, np.zeros((), action.dtype))
         now = self._split(after)
-        reward = self.robot.reward(self._split(state), now, action, state.reward)
-        terminated = self.robot.terminated(now) & valid
-        return Outcome(after, np.where(valid, reward, 0.0), terminated, np.zeros_like(valid), valid)
+        reward: Any = np.where(valid, self.robot.reward(self._split(state), now, action, state.reward), 0.0)
+        return Outcome(after, reward, self.robot.terminated(now) & valid, np.zeros_like(valid), valid)
 
     def place(
         self, state: WorldState, qpos: Float[Any, "env position"], qvel: Float[Any, "env velocity"]
@@ -190,11 +193,11 @@ class MujocoFamily:
 
     def parameters(self, model: mujoco.MjModel) -> dict[str, float]:
         """Reads the physical parameters back from a model. Delay and noise are not in a model."""
-        return self._randomizer.read(model)
+        return read(self._randomizer, model)
 
     @cached_property
     def _model(self) -> mujoco.MjModel:
-        return compiled(self.robot.asset, self.robot.watched, self.warm_start)
+        return compiled(self.robot.about.asset, self.robot.about.watched, self.warm_start)
 
     @cached_property
     def _randomizer(self) -> Randomizer:
@@ -204,6 +207,9 @@ class MujocoFamily:
     def _engines(self) -> Engines:
         return Engines(self._randomizer, self.threads)
 
+    def _nominal(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.dynamics.nominal(), self.rewards.nominal()
+
     def _split(self, state: WorldState) -> Physics:
         end = 1 + self._model.nq
         return Physics(state.physics[:, 1:end], state.physics[:, end : end + self._model.nv], state.bodies)
@@ -211,7 +217,7 @@ class MujocoFamily:
     def _intact(self, before: WorldState, after: WorldState) -> Bool[np.ndarray, " env"]:
         # the engine stops the clock of an environment at its first warning: bad positions, bad control, full buffers
         step = self._model.opt.timestep
-        clock = after.physics[:, 0] > before.physics[:, 0] + (self.robot.frame_skip - 0.5) * step
+        clock = after.physics[:, 0] > before.physics[:, 0] + (self.robot.about.frame_skip - 0.5) * step
         largest = np.abs(after.physics[:, 1:]).max(axis=1)
         return clock & (largest < _LARGEST)  # False for what is not a number
 
@@ -231,6 +237,10 @@ def _with(array: np.ndarray, rows: Int[np.ndarray, " row"], values: Any) -> np.n
     array = array.copy()
     array[rows] = values
     return array
+
+
+def _repeated(part: dict[str, Any], n: int) -> dict[str, Any]:
+    return {name: np.repeat(value, n) for name, value in part.items()}
 
 
 def _told(reward: dict[str, np.ndarray]) -> np.ndarray | tuple[()]:

@@ -5,8 +5,25 @@ from typing import Any
 
 from jaxtyping import Bool, Float
 
-from headstart.spaces import ParameterSpace
-from headstart.tasks.mujoco.robot import Physics, direction_and_speed, effort, forward
+from headstart.tasks.mujoco.robot import Description, Physics, effort, running
+
+HOPPER = Description(
+    name="hopper",
+    gymnasium="Hopper-v5",
+    asset="hopper.xml",
+    frame_skip=4,
+    dt=0.002 * 4,
+    horizon=1000,
+    draws=12,
+    scale=(0.02, 0.06, 0.06, 0.09, 0.1, 0.4, 0.3, 1.0, 1.0, 1.0, 2.0),
+    carrier="torso",
+    carry_at=(0.0, 0.0, 0.2),
+    carry_most=10.0,
+    floor="floor",
+    feet=("foot",),
+    weather=("gravity",),
+    speeds=(0.5, 3.0),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +31,7 @@ class Hopper:
     """Gymnasium's Hopper-v5, with tasks of direction and speed.
 
     Attributes:
+        about: what the robot is.
         healthy_reward: for every step that the hopper stands.
         control_weight: of the squared action.
         velocity_limit: observed velocities are clipped to ± this.
@@ -25,23 +43,7 @@ class Hopper:
     Source: Erez, Tassa and Todorov 2012; reward of Gymnasium's `Hopper-v5`.
     """
 
-    name: str = "hopper"
-    gymnasium: str = "Hopper-v5"
-    asset: str = "hopper.xml"
-    frame_skip: int = 4
-    dt: float = 0.002 * 4
-    horizon: int = 1000
-    scale: tuple[float, ...] = (0.1, 0.1, 0.2, 0.2, 0.4, 1.0, 1.0, 2.0, 2.0, 2.0, 5.0)
-    watched: tuple[str, ...] = ()
-    draws: int = 12
-    inert: tuple[str, ...] = ()
-    carrier: str = "torso"
-    carry_at: tuple[float, float, float] = (0.0, 0.0, 0.2)
-    carry_most: float = 10.0
-    floor: str | None = "floor"
-    feet: tuple[str, ...] = ("foot",)
-    weather: tuple[str, ...] = ("gravity",)
-    speeds: tuple[float, float] | None = (0.5, 3.0)
+    about: Description = HOPPER
     healthy_reward: float = 1.0
     control_weight: float = 1e-3
     velocity_limit: float = 10.0
@@ -50,13 +52,9 @@ class Hopper:
     tilt: float = 0.2
     reset_noise: float = 5e-3
 
-    @property
-    def rewards(self) -> ParameterSpace:
-        return direction_and_speed(10.0)
-
-    def initial(self, draws: Float[Any, "env 12"], qpos: Float[Any, " 6"]) -> tuple[Any, Any]:
+    def initial(self, draws: Float[Any, "env draw"], rest: Float[Any, " 6"]) -> tuple[Any, Any]:
         noise = self.reset_noise * (2.0 * draws - 1.0)
-        return qpos + noise[:, :6], noise[:, 6:]
+        return rest + noise[:, :6], noise[:, 6:]
 
     def observe(self, physics: Physics) -> Float[Any, "env 11"]:
         xp = physics.qpos.__array_namespace__()
@@ -72,6 +70,6 @@ class Hopper:
     def reward(
         self, before: Physics, after: Physics, action: Float[Any, "env 3"], asked: dict[str, Float[Any, " env"]]
     ) -> Float[Any, " env"]:
-        moved = forward((after.qpos[:, 0] - before.qpos[:, 0]) / self.dt, asked)
+        moved = running(before, after, asked, self.about)
         healthy = self.healthy_reward * (~self.terminated(after)).astype(moved.dtype)
         return moved + healthy - self.control_weight * effort(action)

@@ -1,5 +1,8 @@
 """MJCF files of the installed Gymnasium, compiled for simulation or for pictures."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 from functools import cache
 from pathlib import Path
 
@@ -51,4 +54,20 @@ def compiled(asset: str, watched: tuple[str, ...] = (), warm_start: bool = True)
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
     if not warm_start:
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_WARMSTART
-    return spec.compile()
+    total, spec.compiler.settotalmass = spec.compiler.settotalmass, -1.0  # deprecated there, so done here
+    model = spec.compile()
+    if total > 0:
+        mujoco.mj_setTotalmass(model, total)
+        settle(model, mujoco.MjData(model))
+    return model
+
+
+def settle(model: mujoco.MjModel, scratch: mujoco.MjData) -> None:
+    """Makes the derived constants of a model consistent with masses, inertias and armatures that were written to it.
+
+    `mj_setConst` puts its data into the reference pose, so these must be scratch data and never those of a running
+    world. It leaves the mean inertia as it was (seen in MuJoCo 3.17), which scales the constraint solver's tolerance,
+    so that a model edited in place would not be quite the model compiled anew.
+    """
+    mujoco.mj_setConst(model, scratch)
+    model.stat.meaninertia = sum(model.dof_M0.tolist()) / model.nv

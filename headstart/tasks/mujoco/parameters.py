@@ -1,5 +1,8 @@
 """Which numbers of a MuJoCo model may vary between tasks."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -45,7 +48,8 @@ def targets(model: mujoco.MjModel, robot: Robot) -> tuple[Target, ...]:
     noise = Parameter(name=NOISE, unit="× the channel's typical size, std", nominal=0.0, low=0.0, high=1.0)
     listed = [*_bodies(model, robot), *_friction(model, robot), *_joints(model, robot), *_actuators(model)]
     listed += [
-        Target(_factor(kind, "world"), (kind,), (0, 1, 2) if kind == "gravity" else (0,)) for kind in robot.weather
+        Target(_factor(kind, "world"), (kind,), (0, 1, 2) if kind == "gravity" else (0,))
+        for kind in robot.about.weather
     ]
     return (*listed, Target(delay), Target(noise))
 
@@ -59,24 +63,26 @@ def _bodies(model: mujoco.MjModel, robot: Robot) -> Iterator[Target]:
     # mass and inertia together: a denser body of the same shape
     for body in range(1, model.nbody):
         name = model.body(body).name
-        if model.body_mass[body] > 0 and name not in robot.inert:
+        if model.body_mass[body] > 0 and name not in robot.about.inert:
             yield Target(_factor("mass", name), ("body_mass", "body_inertia"), (body,))
-    payload = Parameter(name=f"payload:{robot.carrier}", unit="kg", nominal=0.0, low=0.0, high=robot.carry_most)
-    yield Target(payload, ("payload",), (model.body(robot.carrier).id,))
+    payload = Parameter(
+        name=f"payload:{robot.about.carrier}", unit="kg", nominal=0.0, low=0.0, high=robot.about.carry_most
+    )
+    yield Target(payload, ("payload",), (model.body(robot.about.carrier).id,))
 
 
 def _friction(model: mujoco.MjModel, robot: Robot) -> Iterator[Target]:
-    if robot.floor is None:
+    if robot.about.floor is None:
         return
-    yield Target(_factor("friction", robot.floor), ("friction",), tuple(range(model.ngeom)))
-    for foot in robot.feet:
+    yield Target(_factor("friction", robot.about.floor), ("friction",), tuple(range(model.ngeom)))
+    for foot in robot.about.feet:
         geoms = np.flatnonzero(model.geom_bodyid == model.body(foot).id)
         yield Target(_factor("friction", foot), ("friction",), tuple(map(int, geoms)))
 
 
 def _joints(model: mujoco.MjModel, robot: Robot) -> Iterator[Target]:
     driven = set(model.actuator_trnid[:, 0])
-    moving = [j for j in range(model.njnt) if model.body(model.jnt_bodyid[j]).name not in robot.inert]
+    moving = [j for j in range(model.njnt) if model.body(model.jnt_bodyid[j]).name not in robot.about.inert]
     for kind in ("damping", "armature"):
         for joint in moving:
             name, dof = model.joint(joint).name, int(model.jnt_dofadr[joint])

@@ -4,10 +4,13 @@ Every write starts from the values that the compiler left, never from those that
 Recompiling the model would do the same a hundred times more slowly.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -16,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from headstart.errors import InputError, unknown
 from headstart.spaces import ParameterSpace
 from headstart.tasks.mujoco.parameters import Target, targets
-from headstart.tasks.mujoco.rigid import attach
+from headstart.tasks.mujoco.rigid import Inertia, attach
 from headstart.tasks.mujoco.robot import Robot
 
 _MODEL = ("body_mass", "body_inertia", "body_ipos", "body_iquat")
@@ -69,7 +72,7 @@ class Randomizer:
 
     @cached_property
     def derived(self) -> Bool[np.ndarray, " parameter"]:
-        """Which parameters need `mj_setConst` after they were written."""
+        """Which parameters need `settle` after they were written."""
         return np.array([name.partition(":")[0] in _DERIVED for name in self.column])
 
     @cached_property
@@ -94,7 +97,7 @@ class Randomizer:
                     places += [(column, index) for index in target.indices]
         return tuple(Scatter(*key, *np.array(places).T) for key, places in gathered.items())
 
-    def values(self, dynamics: Mapping[str, np.ndarray], rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row p"]:
+    def values(self, dynamics: Mapping[str, Any], rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row p"]:
         """Reads the named parameters of some environments; what is not named is nominal.
 
         Args:
@@ -142,51 +145,12 @@ class Randomizer:
     def write(
         self, model: mujoco.MjModel, views: dict[str, np.ndarray], arrays: dict[str, np.ndarray], row: int
     ) -> None:
-        """Writes one row into a model of the same shape; `mj_setConst` on scratch data must follow where needed."""
+        """Writes one row into a model of the same shape; `settle` must follow where constants derive from it."""
         for name, array in arrays.items():
             if name in views:
                 views[name][...] = array[row]
             else:
                 setattr(model.opt, name, float(array[row, 0]))
-
-    def read(self, model: mujoco.MjModel) -> dict[str, float]:
-        """Reads parameters back from what the engine will use. Delay and noise are not in a model."""
-        read = {}
-        for column, (parameter, fields, indices) in enumerate(self.targets):
-            if fields == ("payload",):
-                read[parameter.name] = self._payload(model, indices[0])
-            elif fields == ("friction",):
-                read[parameter.name] = self._grip(model, column)
-            elif fields:
-                now, default = self.views(model).get(fields[0]), self.defaults[fields[0]]
-                now = np.atleast_1d(getattr(model.opt, fields[0]) if now is None else now)
-                value, base = now[indices[-1]], default[indices[-1]]  # of gravity, the vertical; of gear, the first
-                value, base = (value, base) if np.ndim(value) == 0 else (value[0], base[0])
-                if fields[0] == "body_mass":
-                    value = value - self._payload(model, indices[0])
-                read[parameter.name] = float(value / base if parameter.unit == "× nominal" else value)
-        return read
-
-    def _payload(self, model: mujoco.MjModel, body: int) -> float:
-        # the share of the mass that it takes to move the centre of mass to where it is: M' (c' − c) = p (r − c)
-        if body != self.model.body(self.robot.carrier).id:
-            return 0.0
-        centre = self.defaults["body_ipos"][body]
-        shift, reach = model.body_ipos[body] - centre, np.asarray(self.robot.carry_at) - centre
-        return float(model.body_mass[body] * (shift @ reach) / (reach @ reach))
-
-    def _grip(self, model: mujoco.MjModel, column: int) -> float:
-        first, *feet = [c for c, target in enumerate(self.targets) if target.fields == ("friction",)]
-        floor = self.model.geom(self.robot.floor).id
-        owned = {geom for foot in feet for geom in self.targets[foot].indices} | {floor}
-        others = [geom for geom in self.targets[first].indices if geom not in owned]
-
-        def effective(geom: int) -> float:
-            now, default = (each.geom_friction[[geom, floor], 0].max() for each in (model, self.model))
-            return float(now / default)
-
-        whole = effective(others[0])
-        return whole if column == first else effective(self.targets[column].indices[0]) / whole
 
     def _slip(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
         """Makes the sliding friction of every contact with the floor what was asked for.
@@ -195,13 +159,13 @@ class Randomizer:
         from nominal, each geom gets the coefficient that its contact with the floor shall have, and the floor the
         smallest of these.
         """
-        if self.robot.floor is None:
+        if self.robot.about.floor is None:
             return
         columns = [column for column, target in enumerate(self.targets) if target.fields == ("friction",)]
         changed = np.flatnonzero((values[:, columns] != 1.0).any(axis=1))
         if not changed.size:
             return
-        floor, default = self.model.geom(self.robot.floor).id, self.defaults["geom_friction"][:, 0]
+        floor, default = self.model.geom(self.robot.about.floor).id, self.defaults["geom_friction"][:, 0]
         slide = np.tile(np.maximum(default, default[floor]), (changed.size, 1))
         for column in columns:
             slide[:, self.targets[column].indices] *= values[changed, column, None]
@@ -210,11 +174,12 @@ class Randomizer:
 
     def _load(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
         """Fixes the payload to its carrier, where there is one."""
-        column = self.column[f"payload:{self.robot.carrier}"]
+        column = self.column[f"payload:{self.robot.about.carrier}"]
         rows, (body,) = np.flatnonzero(values[:, column]), self.targets[column].indices
         if rows.size:
             names = ("body_mass", "body_ipos", "body_inertia", "body_iquat")
-            loaded = attach(*(arrays[name][rows, body] for name in names), values[rows, column], self.robot.carry_at)
+            bare = Inertia._make(arrays[name][rows, body] for name in names)
+            loaded = attach(bare, values[rows, column], self.robot.about.carry_at)
             for name, array in zip(names, loaded, strict=True):
                 arrays[name][rows, body] = array
 
@@ -222,4 +187,4 @@ class Randomizer:
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         # in single precision, in which values travel
         parameters = [target.parameter for target in self.targets]
-        return np.float32([p.low for p in parameters]), np.float32([p.high for p in parameters])
+        return np.array([p.low for p in parameters], np.float32), np.array([p.high for p in parameters], np.float32)

@@ -1,5 +1,6 @@
 """What tells one MuJoCo world from another: a model file, and pure functions of batches of physical states."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from jaxtyping import Bool, Float
@@ -21,8 +22,9 @@ class Physics(NamedTuple):
     bodies: Float[Any, "env body 3"]
 
 
-class Robot(Protocol):
-    """One world. Its functions follow the array API, so they run on float64 NumPy and on JAX arrays alike.
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a robot is, as data.
 
     Attributes:
         name: of the family.
@@ -31,16 +33,18 @@ class Robot(Protocol):
         frame_skip: physics steps in one control step.
         dt: seconds in one control step.
         horizon: control steps until truncation.
-        scale: typical size of each observed channel; the unit of the observation noise.
-        watched: bodies whose positions are in `Physics.bodies`.
-        draws: how many uniform numbers `initial` needs.
-        inert: bodies that only mark a place: nothing about them varies.
+        draws: how many uniform numbers the initial state needs.
+        scale: the unit of the observation noise: the standard deviation of each observed channel under uniformly random
+            actions, rounded.
         carrier: the body that a payload is fixed to.
-        carry_at: where on it, in m in its own frame.
+        carry_at: where on it, in m in its own frame; not at its centre of mass.
         carry_most: the heaviest payload, in kg.
+        watched: bodies whose positions are in `Physics.bodies`.
+        inert: bodies that only mark a place: nothing about them varies.
         floor: the geom that everything touches; None where friction plays no part.
         feet: bodies with a friction of their own.
         weather: which of `gravity`, `density` and `viscosity` the motion depends on.
+        speeds: lowest and highest speed to ask for, in m/s; None where there are no tasks of direction and speed.
     """
 
     name: str
@@ -49,22 +53,27 @@ class Robot(Protocol):
     frame_skip: int
     dt: float
     horizon: int
-    scale: tuple[float, ...]
-    watched: tuple[str, ...]
     draws: int
-    inert: tuple[str, ...]
+    scale: tuple[float, ...]
     carrier: str
     carry_at: tuple[float, float, float]
     carry_most: float
-    floor: str | None
-    feet: tuple[str, ...]
-    weather: tuple[str, ...]
+    watched: tuple[str, ...] = ()
+    inert: tuple[str, ...] = ()
+    floor: str | None = None
+    feet: tuple[str, ...] = ()
+    weather: tuple[str, ...] = ()
+    speeds: tuple[float, float] | None = None
+
+
+class Robot(Protocol):
+    """One world. Its functions follow the array API, so they run on float64 NumPy and on JAX arrays alike."""
 
     @property
-    def rewards(self) -> ParameterSpace: ...
-    @property
-    def speeds(self) -> tuple[float, float] | None: ...  # range of speeds to ask for, m/s; None: no such tasks
-    def initial(self, draws: Float[Any, "env draw"], qpos: Float[Any, " position"]) -> tuple[Any, Any]: ...
+    def about(self) -> Description: ...
+    def initial(
+        self, draws: Float[Any, "env draw"], rest: Float[Any, " position"]
+    ) -> tuple[Float[Any, "env position"], Float[Any, "env velocity"]]: ...
     def observe(self, physics: Physics) -> Float[Any, "env channel"]: ...
     def terminated(self, physics: Physics) -> Bool[Any, " env"]: ...
     def reward(
@@ -72,16 +81,14 @@ class Robot(Protocol):
     ) -> Float[Any, " env"]: ...
 
 
-def direction_and_speed(fastest: float) -> ParameterSpace:
-    """The reward parameters of everything that runs: which way, and how fast.
-
-    Args:
-        fastest: the highest legal speed in m/s.
-    """
+def direction_and_speed(about: Description) -> ParameterSpace:
+    """The reward parameters of what runs: which way, and how fast. None for what does not."""
+    if about.speeds is None:
+        return ParameterSpace()
     return ParameterSpace(
         (
             Parameter(name="direction", unit="along x", nominal=1.0, low=-1.0, high=1.0, integer=True),
-            Parameter(name="speed", unit="m/s, 0 for as fast as possible", nominal=0.0, low=0.0, high=fastest),
+            Parameter(name="speed", unit="m/s, 0: no limit", nominal=0.0, low=0.0, high=4.0 * about.speeds[1]),
         )
     )
 
@@ -111,3 +118,16 @@ def distance(vector: Float[Any, "env 3"]) -> Float[Any, " env"]:
     """The Euclidean norm, rounded as `numpy.linalg.norm` rounds that of a single vector."""
     xp = vector.__array_namespace__()
     return xp.sqrt(xp.vecdot(vector, vector))
+
+
+def running(
+    before: Physics, after: Physics, asked: dict[str, Float[Any, " env"]], about: Description
+) -> Float[Any, " env"]:
+    """The reward for moving along x as asked, from the distance covered in one control step."""
+    return forward((after.qpos[:, 0] - before.qpos[:, 0]) / about.dt, asked)
+
+
+def never(physics: Physics) -> Bool[Any, " env"]:
+    """Whether a task has ended that cannot end."""
+    xp = physics.qpos.__array_namespace__()
+    return xp.zeros(physics.qpos.shape[0], dtype=bool)
