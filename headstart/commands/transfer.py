@@ -1,6 +1,7 @@
 """`headstart transfer`: the main job, from words to a table, a summary, a page and a film."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
