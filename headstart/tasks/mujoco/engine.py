@@ -68,29 +68,19 @@ class Engine:
         """Steps environments by `frame_skip` physics steps.
 
         Args:
-            state: of the environments that are stepped.
+            state: of every environment.
             control: for each of them.
-            rows: which of the models they are; None is all.
+            rows: which of them are stepped; None is all. What is returned for the others means nothing.
 
         Returns:
             The states afterwards, and the positions of the watched bodies in the last forward pass. The clock of an
             environment that diverged stands still, or its state is not finite.
         """
-        n, models = len(state), self._models if rows is None else [self._models[row] for row in rows.tolist()]
-        if self._late:
-            return self._step_one_by_one(models, state, control)
-        self._control[:n] = control[:, None]
-        self._rollout.rollout(
-            models,
-            self._threads,
-            state,
-            self._control[:n],
-            skip_checks=True,
-            nstep=self._steps,
-            state=self._states[:n],
-            sensordata=None if self._sensors is None else self._sensors[:n],
-        )
-        return self._states[:n, -1].copy(), self._positions(n)
+        if rows is None:
+            return self._advance(self._models, state, control)
+        after, positions = state.copy(), np.zeros((len(state), len(self._watched), 3))
+        after[rows], positions[rows] = self._advance([self._models[row] for row in rows], state[rows], control[rows])
+        return after, positions
 
     def forward(self, state: State, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row body 3"]:
         """Computes where the watched bodies of some environments are, without a step."""
@@ -105,10 +95,27 @@ class Engine:
         """Returns a copy of an environment's model, to look at."""
         return copy.copy(self._models[row])
 
-    def _positions(self, n: int) -> Positions:
-        return np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
+    def _advance(
+        self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
+    ) -> tuple[State, Positions]:
+        if self._late:
+            return self._advance_one_by_one(models, state, control)
+        n = len(state)
+        self._control[:n] = control[:, None]
+        self._rollout.rollout(
+            models,
+            self._threads,
+            state,
+            self._control[:n],
+            skip_checks=True,
+            nstep=self._steps,
+            state=self._states[:n],
+            sensordata=None if self._sensors is None else self._sensors[:n],
+        )
+        after = self._states[:n, -1].copy()
+        return after, np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
 
-    def _step_one_by_one(
+    def _advance_one_by_one(
         self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
     ) -> tuple[State, Positions]:
         after, positions, scratch = np.empty_like(state), np.empty((len(state), len(self._watched), 3)), self._scratch

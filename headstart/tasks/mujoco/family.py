@@ -144,33 +144,22 @@ class MujocoFamily:
         return obs + noise[:, None] * error
 
     def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
-        rows = None if np.all(where) else np.flatnonzero(where)
-        action = np.asarray(action)
+        where, action = np.asarray(where), np.asarray(action)
+        rows = None if where.all() else np.flatnonzero(where)
         queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
         delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
         with self._engines.lend(state.dynamics) as engine:
-            control = queue[np.arange(len(queue)), delay]
-            if rows is None:
-                physics, bodies = engine.step(state.physics, control)
-            else:
-                physics, bodies = engine.step(state.physics[rows], control[rows], rows)
-                physics, bodies = _with(state.physics, rows, physics), _with(state.bodies, rows, bodies)
-                queue = _with(state.queue, rows, queue[rows])
-        after = state._replace(
-            physics=physics, bodies=bodies, queue=queue, seeds=np.asarray(seeds).astype(np.uint64, copy=False)
-        )
-        valid: Any = self._intact(state, after) | ~np.asarray(where)
-        if not valid.all():  # where the world broke it stays what it was, and finite
-            rows = np.flatnonzero(~valid)
-            after = after._replace(
-                physics=_with(physics, rows, state.physics[rows]),
-                bodies=_with(bodies, rows, state.bodies[rows]),
-                queue=_with(queue, rows, state.queue[rows]),
-            )
-            action = np.where(valid[:, None], action, np.zeros((), action.dtype))
+            physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay], rows)
+        seeds = np.asarray(seeds).astype(np.uint64, copy=False)
+        after = state._replace(physics=physics, bodies=bodies, queue=queue, seeds=seeds)
+        valid: Any = ~where | self._intact(state, after)
+        kept = ~where | ~valid  # what rests, and what broke, stays what it was: finite
+        if kept.any():
+            after = _keep(kept, state, after)
+            action = np.where(kept[:, None], np.zeros((), action.dtype), action)
         now = self._split(after)
-        reward: Any = np.where(valid, self.robot.reward(self._split(state), now, action, state.reward), 0.0)
-        return Outcome(after, reward, self.robot.terminated(now) & valid, np.zeros_like(valid), valid)
+        reward: Any = np.where(kept, 0.0, self.robot.reward(self._split(state), now, action, state.reward))
+        return Outcome(after, reward, self.robot.terminated(now) & ~kept, np.zeros_like(valid), valid)
 
     def place(
         self, state: WorldState, qpos: Float[Any, "env position"], qvel: Float[Any, "env velocity"]
@@ -230,6 +219,14 @@ class MujocoFamily:
             name: _with(value, rows, np.asarray(given[name])[rows]) if name in given else value
             for name, value in old.items()
         }
+
+
+def _keep(kept: Bool[np.ndarray, " env"], before: WorldState, after: WorldState) -> WorldState:
+    """Returns the state afterwards, but the one before where `kept`. A step changes no dynamics and no reward."""
+    rows = np.flatnonzero(kept)
+    changed = ("physics", "bodies", "queue", "seeds")
+    old = {name: _with(getattr(after, name), rows, getattr(before, name)[rows]) for name in changed}
+    return after._replace(**old)
 
 
 def _with(array: np.ndarray, rows: Int[np.ndarray, " row"], values: Any) -> np.ndarray:
