@@ -15,7 +15,9 @@ def claim(run: RunFolder) -> str:
     if not arms_of(run, "scratch"):
         return "Nothing can be said about transfer: this run has no arm that learned from scratch."
     candidates = [arm for arm in run.arms if role(arm.method).kind not in ("scratch", "oracle")]
-    judged = [(arm, verdict(arm, scratch_at(run, arm.shots))) for arm in candidates if scratch_at(run, arm.shots)]
+    judged: list[tuple[Arm, Verdict]] = [
+        (arm, verdict(arm, scratch_at(run, arm.shots))) for arm in candidates if scratch_at(run, arm.shots)
+    ]
     if not judged:
         return "Nothing can be said about transfer: no method shares a number of target episodes with scratch."
     return " ".join(filter(None, [_headline(run, judged), _harm(judged), _origins(run)]))
@@ -52,8 +54,9 @@ def _headline(run: RunFolder, judged: list[tuple[Arm, Verdict]]) -> str:
     rival = scratch_at(run, best.shots)
     assert rival is not None
     undecided = [str(arm.shots) for arm, judgement in judged if arm.method == method and judgement == "open"]
+    name = method[:1].upper() + method[1:]
     sentence = (
-        f"On {run.target}, {method} beat learning from scratch at k = {listed([str(a.shots) for a in wins[method]])} "
+        f"{name} beat learning from scratch on {run.target} at k = {listed([str(a.shots) for a in wins[method]])} "
         f"target episodes: after {best.shots} it returned {number(best.iqm)} {interval(best.low, best.high)}, "
         f"scratch {number(rival.iqm)} {interval(rival.low, rival.high)}."
     )

@@ -163,7 +163,9 @@ def clean(text: Any, limit: int = 400) -> str:
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     """Lists a nested JSON object as (dotted name, text), in its own order; long lists of numbers are shortened."""
     if isinstance(value, dict) and value:
-        return [row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key))]
+        return [
+            row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+        ]
     if isinstance(value, list) and value and any(isinstance(item, dict) for item in value):
         return [row for i, inner in enumerate(value) for row in flatten(inner, f"{prefix}.{i}")]
     if isinstance(value, list):
@@ -230,9 +232,12 @@ def _arms(entries: Any, notes: dict[str, str]) -> tuple[Arm, ...]:
             notes["arms"] = "Some arms have no finite result and are left out."
             continue
         per_seed = entry.get("per_seed")
-        seeds = tuple(v for v in map(finite, per_seed) if v is not None) if isinstance(per_seed, list) else ()
-        numbers |= {"method": clean(entry.get("method", "?"), 60), "shots": int(numbers["shots"]), "per_seed": seeds}
-        arms.append(Arm(**numbers))
+        found: dict[str, Any] = dict(numbers)
+        found["method"], found["shots"] = clean(entry.get("method", "?"), 60), int(found["shots"])
+        found["per_seed"] = (
+            tuple(v for v in map(finite, per_seed) if v is not None) if isinstance(per_seed, list) else ()
+        )
+        arms.append(Arm(**found))
     if not arms:
         notes.setdefault("arms", "No arm has finished in this run yet, so there is nothing to compare.")
     return tuple(arms)
