@@ -116,9 +116,10 @@ class JaxFamily(TaskFamily, Protocol):
 class HostFamily(TaskFamily, Protocol):
     """A world outside JAX (MuJoCo's C engine, any Gymnasium environment). Batched over NumPy arrays, axis `env` first.
 
-    `seeds` are 64-bit integers that the seam derives from its key, one for each environment and episode or step. A
-    family whose worlds cannot be rewound says `can_snapshot = False`: its states are then good for one step only, and a
-    checkpoint is taken at the borders of episodes.
+    `where` says which environments are meant; the others are left as they are (a target that has finished its episode
+    is not touched again). `seeds` are 64-bit integers that the seam derives from its key, one for each environment and
+    episode or step. A family whose worlds cannot be rewound says `can_snapshot = False`: its states are then good for
+    one step only, and a checkpoint is taken at the borders of episodes.
     """
 
     can_snapshot: bool
@@ -126,7 +127,7 @@ class HostFamily(TaskFamily, Protocol):
     def start(self, n: int) -> State: ...  # n environments, none of which has been reset
     def reset(self, seeds: Int[Any, " env"], state: State, tasks: Task, where: Bool[Any, " env"]) -> State: ...
     def observe(self, state: State) -> Observation: ...
-    def step(self, seeds: Int[Any, " env"], state: State, action: Any) -> Outcome: ...
+    def step(self, seeds: Int[Any, " env"], state: State, action: Any, where: Bool[Any, " env"]) -> Outcome: ...
 
 
 class TaskDistribution(Protocol):

@@ -1,0 +1,61 @@
+"""`python -m headstart` and the console script: words in, exit status out, never a traceback."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+
+from headstart.errors import Fault, InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the words after `headstart`; None reads those of this process.
+
+    Returns:
+        0 done; 1 something broke; 2 the input cannot work; 130 or 143 interrupted, with everything saved.
+    """
+    try:
+        from headstart.cli import parse  # inside, so that an interrupt during the import is caught as well
+
+        command = parse(sys.argv[1:] if argv is None else argv)
+        return command.run()
+    except SystemExit as leaving:  # the parser has printed its own line
+        return leaving.code if isinstance(leaving.code, int) else 2
+    except InputError as error:
+        return say(error, 2)
+    except Fault as error:
+        return say(error, 1)
+    except KeyboardInterrupt:
+        return say("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return say("out of memory; take a smaller --size or fewer environments", 1)
+    except OSError as error:
+        where = f" {error.filename!r}" if error.filename else ""
+        return say(f"the operating system refused{where}: {error.strerror or error}", 1)
+    except Exception as error:  # a bug of ours: keep what is needed to mend it, out of the user's way
+        with tempfile.NamedTemporaryFile("w", prefix="headstart-", suffix=".txt", delete=False) as report:
+            traceback.print_exc(file=report)
+        return say(f"internal error, {type(error).__name__}: {one_line(error)}; please report {report.name}", 1)
+
+
+def say(message: object, status: int) -> int:
+    """Prints one line on standard error and hands the exit status on."""
+    print(f"headstart: {one_line(message)}", file=sys.stderr)
+    return status
+
+
+def one_line(message: object) -> str:
+    """Folds a message into one line of printable characters, so that no input can write to the terminal its own way."""
+    text = " ".join(str(message).split())
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

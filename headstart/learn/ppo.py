@@ -1,0 +1,248 @@
+"""Proximal policy optimisation, top to bottom: scale rewards, estimate advantages, take epochs of clipped steps.
+
+Source: Schulman et al. 2017 (arXiv 1707.06347); the details that matter, Huang et al. 2022 ("The 37 implementation
+details of PPO").
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from headstart.errors import InputError
+from headstart.learn.guard import blank, chosen, trainable
+from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm, shorten
+from headstart.maths.losses import approximate_kl, clipped_surrogate
+from headstart.maths.moments import Moments, empty_moments, update_moments, weighted_mean
+from headstart.maths.returns import accumulated_returns, generalized_advantage
+from headstart.nets.mlp import MLP, Activation
+from headstart.nets.observation import flat_size
+from headstart.nets.policies import StochasticPolicy
+from headstart.types import Metrics, Observation, Params, Rollout
+
+
+class PPOState(NamedTuple):
+    """What changes while PPO learns.
+
+    Attributes:
+        params: the policy's, normaliser included.
+        critic: of the value function, which reads the policy's encoding of an observation.
+        optimizers: of the policy's trainable parameters and of the critic.
+        returns: moments of accumulated returns, from which the scale of rewards follows.
+        accumulated: the accumulated return of each environment's running episode.
+        updates: rollouts learnt from so far.
+    """
+
+    params: Params
+    critic: Params
+    optimizers: tuple[AdamState, AdamState]
+    returns: Moments
+    accumulated: Float[Array, " env"]
+    updates: Int[Array, ""]
+
+
+class Rows(NamedTuple):
+    """Single steps, in any order: what the clipped steps are taken on. `weight` is 0 where no learner may look."""
+
+    obs: Observation
+    action: Array
+    log_prob: Float[Array, " row"]
+    advantage: Float[Array, " row"]
+    target: Float[Array, " row"]
+    weight: Float[Array, " row"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPO:
+    """Improves a stochastic policy on its own rollouts, never far from the policy that acted.
+
+    Attributes:
+        policy: what is learnt.
+        envs: how many environments a rollout has.
+        discount: γ.
+        gae_lambda: λ of the advantage estimate.
+        clip: ε, half width of the interval in which the probability ratio may move.
+        epochs: passes over each rollout.
+        minibatch_size: rows of one gradient step; what does not fill a minibatch is left out, others every epoch.
+        learning_rate: of Adam.
+        entropy_coefficient: weight of the entropy bonus.
+        value_coefficient: weight of the value error.
+        value_hidden: sizes of the value function's hidden layers.
+        value_activation: between them.
+        max_grad_norm: longer gradients are shortened to this, the policy's and the critic's each by itself.
+        target_kl: once an update has moved further than 1.5 times this (nats), its remaining steps are not taken.
+        critic_warmup: updates in which only the critic learns, so that a policy from elsewhere (cloned, grafted) is not
+            led astray by a critic that knows nothing yet.
+    """
+
+    policy: StochasticPolicy
+    envs: int = 64
+    discount: float = 0.99
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    epochs: int = 4
+    minibatch_size: int = 512
+    learning_rate: float = 3e-4
+    entropy_coefficient: float = 0.0
+    value_coefficient: float = 0.5
+    value_hidden: tuple[int, ...] = (64, 64)
+    value_activation: Activation = "tanh"
+    max_grad_norm: float = 0.5
+    target_kl: float | None = None
+    critic_warmup: int = 0
+
+    def init(self, key: Key[Array, ""]) -> PPOState:
+        key_policy, key_critic = jax.random.split(key)
+        params, critic = self.policy.init(key_policy), self._critic().init(key_critic)
+        return PPOState(
+            params=params,
+            critic=critic,
+            optimizers=(adam_init(trainable(params)), adam_init(critic)),
+            returns=empty_moments(()),
+            accumulated=jnp.zeros(self.envs),
+            updates=jnp.zeros((), jnp.int32),
+        )
+
+    def params(self, state: PPOState) -> Params:
+        return state.params
+
+    def value(self, state: PPOState, obs: Observation) -> Float[Array, "*rows"]:
+        """Returns V of observations (any leading axes), in the units of the world's rewards."""
+        return reward_scale(state.returns) * self._value(state.params, state.critic, obs)
+
+    @partial(jax.jit, static_argnames="self")
+    def update(self, key: Key[Array, ""], state: PPOState, batch: Rollout) -> tuple[PPOState, Metrics]:
+        if batch.reward.shape[1] != self.envs:
+            raise InputError(f"PPO(envs={self.envs}) was given a rollout of {batch.reward.shape[1]} environments")
+        usable = blank(batch.valid, (batch.obs, batch.action, batch.reward, batch.next_obs))
+        batch = batch._replace(obs=usable[0], action=usable[1], reward=usable[2], next_obs=usable[3])
+        totals, last = self._accumulate(state, batch)
+        weight = batch.valid.astype(jnp.float32).reshape(-1)
+        state = state._replace(returns=update_moments(state.returns, totals.reshape(-1), weight), accumulated=last)
+        rows, before = self._rows(state, batch)
+        state, during = self._optimize(key, state, rows)
+        # only now: the steps above compare the new policy with the one that acted, under the same normaliser
+        params = self.policy.normalize(state.params, batch.obs, batch.valid)
+        state = state._replace(params=params, updates=state.updates + 1)
+        return state, {**during, **before}
+
+    def _accumulate(self, state: PPOState, batch: Rollout) -> tuple[Float[Array, "time env"], Float[Array, " env"]]:
+        run = jax.vmap(accumulated_returns, in_axes=(1, None, 1, 0), out_axes=(1, 0))
+        return run(batch.reward, self.discount, batch.first.astype(jnp.float32), state.accumulated)
+
+    def _rows(self, state: PPOState, batch: Rollout) -> tuple[Rows, Metrics]:
+        """Adds to a rollout what the policy that acted and its critic thought of it."""
+        value = self._value(state.params, state.critic, batch.obs)
+        next_value = self._value(state.params, state.critic, batch.next_obs)
+        advantage = jax.vmap(generalized_advantage, in_axes=1, out_axes=1)(
+            batch.reward / reward_scale(state.returns),
+            jnp.where(batch.terminated, 0.0, self.discount),
+            value,
+            next_value,
+            jnp.where(record_goes_on(batch), self.gae_lambda, 0.0),
+        )
+        carry = self.policy.start(state.params, self.envs)
+        distribution, _ = self.policy.distribution(state.params, carry, batch.obs)
+        weight, target = batch.valid.astype(jnp.float32), advantage + value
+        table = Rows(batch.obs, batch.action, distribution.log_prob(batch.action), advantage, target, weight)
+        spread = weighted_variance(target, weight)
+        metrics = {
+            "train/explained_variance": 1.0 - weighted_variance(advantage, weight) / jnp.maximum(spread, 1e-8),
+            "train/reward_scale": reward_scale(state.returns),
+            "faults/invalid_rows": jnp.sum(1.0 - weight),
+        }
+        return jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), table), metrics
+
+    def _optimize(self, key: Key[Array, ""], state: PPOState, rows: Rows) -> tuple[PPOState, Metrics]:
+        """Takes epochs × minibatches steps, in a new order each epoch."""
+        size = min(self.minibatch_size, rows.weight.size)
+        count = rows.weight.size // size
+
+        def epoch(carry, key):
+            order = jax.random.permutation(key, rows.weight.size)[: count * size]
+            batches = jax.tree.map(lambda x: x[order].reshape((count, size, *x.shape[1:])), rows)
+            return jax.lax.scan(step, carry, batches)
+
+        def step(carry, minibatch):
+            state, going = carry
+            state, going, metrics = self._step(state, going, minibatch)
+            return (state, going), metrics
+
+        (state, _), metrics = jax.lax.scan(epoch, (state, jnp.array(True)), jax.random.split(key, self.epochs))
+        counts = {name: jnp.sum(metrics.pop(name)) for name in ("train/n_updates", "faults/nonfinite_update")}
+        return state, {**{name: jnp.mean(values) for name, values in metrics.items()}, **counts}
+
+    def _step(self, state: PPOState, going: Bool[Array, ""], rows: Rows) -> tuple[PPOState, Array, Metrics]:
+        """Takes one gradient step, unless the update has gone far enough or the gradient is not finite."""
+        actor = trainable(state.params)
+        (_, metrics), gradient = jax.value_and_grad(self._loss, has_aux=True)((actor, state.critic), state.params, rows)
+        if self.target_kl is not None:
+            going = going & (metrics["train/approx_kl"] <= 1.5 * self.target_kl)
+        finite = jnp.isfinite(global_norm(gradient))
+        gradient = tuple(shorten(part, self.max_grad_norm) for part in gradient)
+        new = [
+            adam_step(part, optimizer, weights, self.learning_rate, epsilon=1e-5)
+            for part, optimizer, weights in zip(gradient, state.optimizers, (actor, state.critic), strict=True)
+        ]
+        moves = going & finite & (state.updates >= self.critic_warmup)
+        actor, actor_optimizer = chosen(moves, new[0], (actor, state.optimizers[0]))
+        critic, critic_optimizer = chosen(going & finite, new[1], (state.critic, state.optimizers[1]))
+        metrics = {name: jnp.where(finite, value, 0.0) for name, value in metrics.items()}
+        metrics["train/n_updates"] = (going & finite).astype(jnp.float32)
+        metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)
+        state = state._replace(
+            params={**state.params, **actor}, critic=critic, optimizers=(actor_optimizer, critic_optimizer)
+        )
+        return state, going, metrics
+
+    def _loss(self, weights: tuple[Params, Params], params: Params, rows: Rows) -> tuple[Float[Array, ""], Metrics]:
+        actor, critic = weights
+        params = {**params, **actor}
+        carry = self.policy.start(params, rows.weight.size)
+        distribution, _ = self.policy.distribution(params, carry, rows.obs)
+        log_ratio = distribution.log_prob(rows.action) - rows.log_prob
+        spread = jnp.sqrt(weighted_variance(rows.advantage, rows.weight))
+        advantage = (rows.advantage - weighted_mean(rows.advantage, rows.weight)) / (spread + 1e-8)
+        surrogate = weighted_mean(clipped_surrogate(log_ratio, advantage, self.clip), rows.weight)
+        value_loss = weighted_mean((self._value(params, critic, rows.obs) - rows.target) ** 2, rows.weight)
+        entropy = weighted_mean(distribution.entropy(), rows.weight)
+        loss = surrogate + self.value_coefficient * value_loss - self.entropy_coefficient * entropy
+        clipped = (jnp.abs(jnp.expm1(log_ratio)) > self.clip).astype(jnp.float32)
+        return loss, {
+            "train/loss": loss,
+            "train/policy_gradient_loss": surrogate,
+            "train/value_loss": value_loss,
+            "train/entropy_loss": -entropy,
+            "train/approx_kl": weighted_mean(approximate_kl(log_ratio), rows.weight),
+            "train/clip_fraction": weighted_mean(clipped, rows.weight),
+        }
+
+    def _value(self, params: Params, critic: Params, obs: Observation) -> Float[Array, "*rows"]:
+        return self._critic().apply(critic, self.policy.encode(params, obs))[..., 0]
+
+    def _critic(self) -> MLP:
+        inputs = flat_size(self.policy.observation)
+        return MLP(inputs=inputs, hidden=self.value_hidden, outputs=1, activation=self.value_activation)
+
+
+def reward_scale(returns: Moments) -> Float[Array, ""]:
+    """Returns what rewards are divided by: the spread of returns, but at least a tenth of their mean.
+
+    The floor keeps a world whose return never varies from being blown up by its rounding errors.
+    """
+    scale = jnp.maximum(jnp.sqrt(returns.var), 0.1 * jnp.abs(returns.mean))
+    return jnp.where(scale > 1e-8, scale, 1.0)
+
+
+def record_goes_on(batch: Rollout) -> Array:
+    """Tells where the next row continues this row's episode, and may be used."""
+    last = jnp.zeros_like(batch.valid[:1])
+    return ~(batch.terminated | batch.truncated) & jnp.concatenate([batch.valid[1:], last])
+
+
+def weighted_variance(values: Float[Array, " *rows"], weight: Float[Array, " *rows"]) -> Float[Array, ""]:
+    """Returns the variance over the rows that count."""
+    return weighted_mean((values - weighted_mean(values, weight)) ** 2, weight)
