@@ -3,12 +3,12 @@
 A method "beat" another only where their intervals do not touch. Everything else is "no evidence of a difference".
 """
 
-from headstart.report.folder import Arm, RunFolder
 from headstart.report.methods import Verdict, arms_of, role, scratch_at, verdict
 from headstart.report.numbers import interval, listed, number
+from headstart.report.records import Arm, RunContents
 
 
-def claim(run: RunFolder) -> str:
+def claim(run: RunContents) -> str:
     """Says what transferred, in a sentence or three, from the numbers alone."""
     if not run.arms:
         return "Nothing can be said yet: no arm of this run has finished."
@@ -23,7 +23,7 @@ def claim(run: RunFolder) -> str:
     return " ".join(filter(None, [_headline(run, judged), _harm(judged), _origins(run)]))
 
 
-def caution(run: RunFolder) -> str:
+def caution(run: RunContents) -> str:
     """Says how far the intervals can be trusted, given the number of seeds."""
     seeds = min((len(arm.per_seed) for arm in run.arms if arm.per_seed), default=0)
     if seeds == 1:
@@ -39,7 +39,7 @@ def caution(run: RunFolder) -> str:
     return "Intervals are 95 % stratified bootstrap intervals of the interquartile mean over seeds." if seeds else ""
 
 
-def _headline(run: RunFolder, judged: list[tuple[Arm, Verdict]]) -> str:
+def _headline(run: RunContents, judged: list[tuple[Arm, Verdict]]) -> str:
     wins: dict[str, list[Arm]] = {}
     for arm, judgement in judged:
         if judgement == "better":
@@ -72,7 +72,7 @@ def _harm(judged: list[tuple[Arm, Verdict]]) -> str:
     return f"Transfer hurt: {listed(said)} did worse than scratch." if said else ""
 
 
-def _origins(run: RunFolder) -> str:
+def _origins(run: RunContents) -> str:
     starts = [arm for arm in arms_of(run, "zero-shot") if arm.shots == 0]
     if len(starts) < 2:
         return ""

@@ -11,17 +11,18 @@ from rich.text import Text
 
 from headstart.errors import InputError
 from headstart.report.claim import caution, claim
-from headstart.report.folder import Arm, RunFolder, read_run
+from headstart.report.folder import read_run
 from headstart.report.numbers import interval, number
 from headstart.report.page import document, missing, pairs, section, write_whole
 from headstart.report.plots import WIDTH, draw_few_shot
+from headstart.report.records import Arm, RunContents
 from headstart.report.style import canvas, looks_of, style, to_svg
 from headstart.report.table import html_table
 
 MOST_RUNS = 12
 
 
-def read_runs(paths: Sequence[Path]) -> list[RunFolder]:
+def read_runs(paths: Sequence[Path]) -> list[RunContents]:
     """Reads the folders to compare.
 
     Raises:
@@ -37,7 +38,7 @@ def read_runs(paths: Sequence[Path]) -> list[RunFolder]:
     return [read_run(Path(path)) for path in paths]
 
 
-def comparison_table(runs: Sequence[RunFolder]) -> Table:
+def comparison_table(runs: Sequence[RunContents]) -> Table:
     """Makes the terminal's table: a row for each method and k, a column for each run."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("method")
@@ -49,7 +50,7 @@ def comparison_table(runs: Sequence[RunFolder]) -> Table:
     return table
 
 
-def comparison_figure(runs: Sequence[RunFolder]) -> Figure | None:
+def comparison_figure(runs: Sequence[RunContents]) -> Figure | None:
     """Draws every run's return after k target episodes on one scale, a panel a run, one colour an origin."""
     shown = [(name, run) for name, run in zip(names(runs), runs, strict=True) if run.arms]
     if not shown:
@@ -77,12 +78,12 @@ def comparison_figure(runs: Sequence[RunFolder]) -> Figure | None:
     return figure
 
 
-def write_comparison(paths: Sequence[Path], page: Path) -> Path:
+def write_comparison(paths: Sequence[Path], page: Path | None = None) -> Path:
     """Writes one page that holds several runs against each other.
 
     Args:
         paths: the run folders, at least two.
-        page: the HTML file to write.
+        page: the HTML file to write; `comparison.html` beside the first run where it is not said.
 
     Returns:
         The page.
@@ -103,11 +104,12 @@ def write_comparison(paths: Sequence[Path], page: Path) -> Path:
         section("Configuration that differs", _differences(runs)),
     ]
     text = document("headstart: " + " · ".join(names(runs)), "".join(body))
-    write_whole(Path(page), lambda path: path.write_text(text, encoding="utf-8"))
-    return Path(page)
+    page = runs[0].path.resolve().parent / "comparison.html" if page is None else Path(page)
+    write_whole(page, lambda path: path.write_text(text, encoding="utf-8"))
+    return page
 
 
-def names(runs: Sequence[RunFolder]) -> list[str]:
+def names(runs: Sequence[RunContents]) -> list[str]:
     """Gives each run a name that the others do not have: the folder's, with its parent's where two are equal."""
     short = [run.name for run in runs]
     return [
@@ -116,7 +118,7 @@ def names(runs: Sequence[RunFolder]) -> list[str]:
     ]
 
 
-def _rows(runs: Sequence[RunFolder]) -> list[tuple[str, int, list[Arm | None]]]:
+def _rows(runs: Sequence[RunContents]) -> list[tuple[str, int, list[Arm | None]]]:
     found = [{(arm.method, arm.shots): arm for arm in run.arms} for run in runs]
     keys = dict.fromkeys(key for arms in found for key in arms)
     order = {method: i for i, method in enumerate(dict.fromkeys(method for method, _ in keys))}
@@ -129,7 +131,7 @@ def _cell(arm: Arm | None) -> Text:
     return Text.assemble(f"{number(arm.iqm)} ", (interval(arm.low, arm.high), "dim")) if arm else Text("—", style="dim")
 
 
-def _said(name: str, run: RunFolder) -> str:
+def _said(name: str, run: RunContents) -> str:
     facts = f"{run.source} → {run.target}"
     return (
         f'<div><h3>{escape(name)}</h3><p class="facts">{escape(facts)}</p><p class="claim">{escape(claim(run))}</p>'
@@ -137,14 +139,14 @@ def _said(name: str, run: RunFolder) -> str:
     )
 
 
-def _results(name: str, run: RunFolder) -> str:
+def _results(name: str, run: RunContents) -> str:
     table = (
         html_table(run.arms, shots=run.shots) if run.arms else missing(run.notes.get("arms", "No arm has finished."))
     )
     return f'<h3>{escape(name)}</h3><div class="wide">{table}</div>'
 
 
-def _differences(runs: Sequence[RunFolder]) -> str:
+def _differences(runs: Sequence[RunContents]) -> str:
     settings = [dict(run.config) for run in runs]
     keys = dict.fromkeys(key for setting in settings for key in setting)
     rows = [

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from headstart.errors import Fault
 from headstart.report.claim import caution, claim
-from headstart.report.folder import RunFolder, read_run
+from headstart.report.folder import read_run
 from headstart.report.numbers import interval, number, seconds
 from headstart.report.plots import FIGURES
+from headstart.report.records import RunContents
 from headstart.report.sheet import SHEET
 from headstart.report.style import to_svg, write_png
 from headstart.report.table import LEGEND, html_table
@@ -41,7 +42,7 @@ CAPTIONS = {
     ),
     "ledger": (
         "What was spent on the target",
-        "Target episodes of all seeds together. Evaluation is measurement: no method learns from it.",
+        "Target episodes of each arm, as its ledger counted them. Evaluation is measurement: no method learns from it.",
         "This run recorded no use of the target.",
     ),
 }
@@ -73,7 +74,7 @@ def write_report(run: Path) -> Path:
     return page
 
 
-def render_page(run: RunFolder, figures: dict[str, str]) -> str:
+def render_page(run: RunContents, figures: dict[str, str]) -> str:
     """Renders the whole page from what was read and the figures' SVG texts."""
     parts = [
         _head(run),
@@ -112,7 +113,7 @@ def missing(sentence: str) -> str:
     return f'<p class="missing">{escape(sentence)}</p>'
 
 
-def _head(run: RunFolder) -> str:
+def _head(run: RunContents) -> str:
     seeds = max((len(arm.per_seed) for arm in run.arms), default=len(run.seeds))
     facts = [f"{seeds} seed{'s' if seeds != 1 else ''}" if seeds else "", f"size {run.size}" if run.size else ""]
     wall = [arm.wall_seconds for arm in run.arms if arm.wall_seconds is not None]
@@ -128,7 +129,7 @@ def _head(run: RunFolder) -> str:
     )
 
 
-def _results(run: RunFolder, figures: dict[str, str]) -> str:
+def _results(run: RunContents, figures: dict[str, str]) -> str:
     if not run.arms:
         return section("Results", missing(" ".join(v for k, v in run.notes.items() if k in ("summary.json", "arms"))))
     legend = f"Interquartile mean of the return with its 95 % interval, and where that lies. {LEGEND}."
@@ -147,7 +148,7 @@ def _figure(name: str, figures: dict[str, str], note: str = "", *, heading: bool
     return section(title, body) if heading else body
 
 
-def _worth(run: RunFolder) -> str:
+def _worth(run: RunContents) -> str:
     found = worth(run)
     if not found:
         return section("What the source was worth", missing("No method here has a from-scratch curve to compare with."))
@@ -183,7 +184,7 @@ def _percent(ratio: float) -> str:
     return f"{'+' if ratio > 0 else ''}{text} %" if text not in ("—", "∞", "−∞") else text
 
 
-def _film(run: RunFolder) -> str:
+def _film(run: RunContents) -> str:
     if not run.film:
         return section("Film", missing(run.notes.get("film", "No film was made in this run.")))
     source = f"data:{run.film_kind};base64,{base64.b64encode(run.film).decode('ascii')}"
@@ -196,14 +197,14 @@ def _film(run: RunFolder) -> str:
     return section("Film", f"<figure>{film}<figcaption>{caption}</figcaption></figure>")
 
 
-def _ledger(run: RunFolder, figures: dict[str, str]) -> str:
+def _ledger(run: RunContents, figures: dict[str, str]) -> str:
     body = _figure("ledger", figures, heading=False)
     if run.ledger:
         body += f"<details><summary>The ledger, entry by entry</summary>{pairs(run.ledger)}</details>"
     return section(CAPTIONS["ledger"][0], body)
 
 
-def _about(run: RunFolder) -> str:
+def _about(run: RunContents) -> str:
     command = run.command or f"headstart transfer --source {run.source} --target {run.target}"
     origin = (
         "" if run.command else missing("The run did not record its command; this one has the same source and target.")

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from headstart.report.folder import RunFolder
 from headstart.report.methods import role
+from headstart.report.records import RunContents
 
 INK, MUTED, LINE, PAPER = "#1f2328", "#6b7280", "#d8dce2", "#fefefe"
 # Okabe and Ito 2008, ordered so that neighbours differ in lightness too (readable in a grey print)
@@ -67,7 +67,7 @@ class Look(NamedTuple):
     hollow: bool
 
 
-def looks_of(runs: Sequence[RunFolder]) -> dict[str, Look]:
+def looks_of(runs: Sequence[RunContents]) -> dict[str, Look]:
     """Gives every method of some runs its look: a hue for each origin; scratch is grey, the oracle dark."""
     arms = [arm.method for run in runs for arm in run.arms]
     curves = [curve.method for run in runs for curve in run.curves]

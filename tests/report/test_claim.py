@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from headstart.report.claim import caution, claim
-from headstart.report.folder import Arm, RunFolder
 from headstart.report.methods import Role, role, transfer_lines, verdict
+from headstart.report.records import Arm, RunContents
 from headstart.report.worth import worth
 
 
@@ -15,7 +15,7 @@ def arm(method, shots, low, value, high, seeds=3):
 
 
 def run(*arms):
-    return RunFolder(path=Path("x"), source="hopper", target="robot", arms=arms, notes={})
+    return RunContents(path=Path("x"), source="hopper", target="robot", arms=arms, notes={})
 
 
 SCRATCH = (arm("scratch", 0, 0, 1, 2), arm("scratch", 5, 10, 20, 30))

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from headstart.errors import InputError
-from headstart.report.folder import clean, flatten, read_run
+from headstart.report.entries import command_line
+from headstart.report.folder import read_run
+from headstart.report.text import clean, flatten
 from tests.report.example_run import arms, make_run, metrics
 
 
@@ -16,7 +18,7 @@ def test_a_whole_folder_is_read_without_a_complaint(run):
     assert len(run.arms) == len(arms())
     assert {curve.method for curve in run.curves} == {"scratch", "fine-tune nominal", "fine-tune randomized"}
     assert len(run.training) == 6 and all(curve.steps.size == 60 for curve in run.training)
-    assert ("config.learner.learning_rate", "0.0003") in run.config
+    assert ("settings.learner.learning_rate", "0.0003") in run.config
     assert run.film_kind == "video/mp4"
 
 
@@ -106,3 +108,19 @@ def test_nested_settings_are_listed_by_dotted_names():
     assert flatten({"a": {"b": 1, "c": [1, 2]}, "d": [{"e": None}], "f": {}}) == [
         ("a.b", "1"), ("a.c", "1, 2"), ("d.0.e", "None"), ("f", "{}"),
     ]  # fmt: skip
+
+
+def test_the_command_is_written_from_the_settings():
+    settings = {"source": "hopper", "target": "a b", "shots": [0, 5], "seeds": [3, 4], "deterministic": True, "x": {}}
+    assert command_line({"command": "transfer", "settings": settings | {"no": False, "out": None}}) == (
+        "headstart transfer --source hopper --target 'a b' --shots 0,5 --seeds 2 --deterministic --seed 3"
+    )
+    assert command_line({}) == ""
+
+
+def test_curves_that_were_summed_up_are_taken_as_they_are(tmp_path):
+    curve = {"method": "x", "episodes": [0, 1], "mean": [1.0, 2.0], "low": [0.0, 1.0], "high": [2.0, 3.0]}
+    bare = {"method": "y", "episodes": [0, 1], "mean": [1.0, 2.0]}
+    one, two = read_run(make_run(tmp_path / "run", curves=[curve, bare])).curves
+    assert (one.low.tolist(), one.middle.tolist(), one.high.tolist()) == ([0, 1], [1, 2], [2, 3])
+    assert two.low.tolist() == two.high.tolist() == [1, 2]

@@ -4,7 +4,7 @@ import io
 
 import rich.console
 
-from headstart.report.folder import Arm
+from headstart.report.records import Arm
 from headstart.report.table import html_table, terminal_table
 
 SCRATCH, BETTER, WORSE = (Arm("scratch", 1, 2.0, 1.0, 3.0), Arm("good", 1, 5.0, 4.0, 6.0), Arm("bad", 1, 0.5, 0.1, 0.9))
