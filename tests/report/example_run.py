@@ -81,7 +81,8 @@ def metrics(seeds=3, points=60):
 def summary(**changes):
     return {
         "source": "hopper", "target": "gym:Hopper-v5, shifted", "size": "small", "shots": list(SHOTS),
-        "format": 1, "seeds": [0, 1, 2], "extra": {"source_episodes": {"fine-tune nominal": 2900, "fine-tune randomized": 2900}},
+        "format": 1, "seeds": [0, 1, 2],
+        "extra": {"source_episodes": {"fine-tune nominal": 2900, "fine-tune randomized": 2900}},
         "versions": {"headstart": "0.1.0", "python": "3.11.2", "jax": "0.10.2", "mujoco": "3.17.0", "numpy": "2.4.6"},
         "arms": arms(), "curves": curves(),
     } | changes  # fmt: skip
