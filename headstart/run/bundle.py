@@ -1,9 +1,8 @@
 """A policy bundle: a policy that another run may start from, with a proof that it still acts as it did.
 
 One sealed folder `policy/` holds the parameters (the observation normaliser among them), a description in plain JSON,
-and a probe: 16 fixed observations with the actions that the policy chose for them when it was written. Loading plays the
-probe again, so a normaliser that was lost or applied twice, or actions in another order, is found before anything is
-learnt.
+and a probe: 16 fixed observations with the actions that the policy chose for them when it was written. Loading plays
+the probe again, so a normaliser that was lost or applied twice, or actions in another order, is found at once.
 """
 
 import os

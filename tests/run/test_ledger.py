@@ -3,9 +3,9 @@
 import json
 import signal
 import subprocess
-import sys
 from contextlib import ExitStack
 
+import children
 import pytest
 
 from headstart.errors import Fault, InputError
@@ -79,10 +79,8 @@ except BudgetExceeded:
 
 def test_racing_processes_never_book_more_than_the_budget(tmp_path):
     path = tmp_path / "ledger.json"
-    command = [sys.executable, "-c", RACER, str(path), "60"]
     with ExitStack() as stack:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        racers = [stack.enter_context(subprocess.Popen(command, **pipes)) for _ in range(4)]
+        racers = [stack.enter_context(children.start(RACER, path, 60, stdin=subprocess.PIPE)) for _ in range(4)]
         assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 4
         for racer in racers:
             racer.stdin.write("go\n")
@@ -107,7 +105,7 @@ while True:
 def test_a_killed_process_leaves_every_episode_that_it_began_on_the_books(tmp_path):
     path, begun = tmp_path / "ledger.json", 0
     for dots in (1, 7, 20):
-        with subprocess.Popen([sys.executable, "-c", CHARGER, str(path)], stdout=subprocess.PIPE) as child:
+        with children.start(CHARGER, path) as child:
             begun += len(child.stdout.read(dots))
             child.send_signal(signal.SIGKILL)
             begun += len(child.stdout.read())
