@@ -103,6 +103,8 @@ def clip_action(space: ActionSpace, action: Array) -> Array:
 
 def task_rows(tasks: Task, episode: Int[Array, " env"]) -> Task:
     """Takes row `(i + n c) % m` of the pool for every environment i of n, whose episode is c."""
+    if not jax.tree.leaves(tasks):
+        return tasks
     n, m = episode.shape[0], jax.tree.leaves(tasks)[0].shape[0]
     # unsigned and reduced first, so that the product stays exact beyond 4 billion episodes for pools of up to 65,536
     row = jnp.arange(n, dtype=jnp.uint32) % jnp.uint32(m)
