@@ -36,7 +36,7 @@ def trimmed_least_squares(
     target: Float[np.ndarray, " row"],
     weight: Float[np.ndarray, " row"],
     accuracy: float,
-    rounds: int = 12,
+    rounds: int = 8,
 ) -> Float[np.ndarray, " feature"] | None:
     """Least squares that rows far from the rest do not bend.
 
@@ -63,7 +63,9 @@ def trimmed_least_squares(
     for _ in range(rounds):
         root = np.sqrt(weight / np.maximum(off, max(accuracy, 1e-12)))
         solution = np.linalg.lstsq(features * root[:, None], target * root, rcond=1e-10)[0]
-        off = np.abs(features @ solution - target)
+        last, off = off, np.abs(features @ solution - target)
+        if np.median(off) > 0.5 * np.median(last):
+            break  # no majority is being fitted better and better
     near = off <= 2 * accuracy
     if near.sum() >= features.shape[1]:
         root = np.sqrt(weight[near])

@@ -57,19 +57,18 @@ class ShortestDescription:
                     known[decision.key, past] = self.rules.find(steps, decision, [weights])
         return known
 
-    def choose(self, steps: SkillSteps, demonstrations: np.ndarray, known: PastRules) -> Choice:
+    def choose(self, steps: SkillSteps, new: Weights, known: PastRules) -> Choice:
         """Chooses for one skill.
 
         Args:
             steps: of the skill, in all tasks.
-            demonstrations: indices of the new task's demonstrations that may be used.
+            new: how often each distinct step occurs in the new task's demonstrations that may be used.
             known: from `study`.
 
         Returns:
             The choice. Its mode is that of all decisions, or `partly` where they differ; `refused` says why the past
             rules were not simply taken, for every decision where they were not.
         """
-        new = steps.weights(demonstrations)
         past = {one: steps.weights(np.isin(steps.task, one)) for one in subsets(steps)}
         rules, detail, refused = {}, [], []
         used: set[int] = set()

@@ -9,6 +9,7 @@ against the rest, and the lengths can be compared between pooled and separate da
 Source: Rissanen 1978 (two-part minimum description length); Quinlan and Rivest 1989 (decision trees by it).
 """
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -19,8 +20,11 @@ from jaxtyping import Float, Int
 from headstart.maths.tolerance import cluster, trimmed_least_squares
 
 
+MOST_LABELS = 64  # of a decision are weighed when tests are compared; more only slow the ranking down
+
+
 class Leaf(NamedTuple):
-    """A formula: `scale`-free monomials of some inputs. `coefficients` of length 1 and no input is a constant.
+    """A formula: a polynomial of some inputs, or a constant, to which one input may be added.
 
     Attributes:
         copied: the input that is added, or -1.
@@ -157,33 +161,41 @@ class Search:
         if problem.accuracy is None or best.nats <= 2 * self.parameter:
             return best
         for chosen, degree in problem.bases(self.most_values):
-            fitted = _polynomial(problem, chosen, degree)
-            if fitted is None:
+            nats = self.parameter * math.comb(len(chosen) + degree, degree) + sum(problem.prior[i] for i in chosen)
+            if nats >= best.nats or (fitted := _polynomial(problem, chosen, degree)) is None:
                 continue
-            mistakes = problem.total * (1 - fitted.support)
-            nats = self.parameter * len(fitted.coefficients) + self.wrong * mistakes
-            nats += sum(problem.prior[i] for i in chosen)
+            nats += self.wrong * problem.total * (1 - fitted.support)
             if nats < best.nats - 1e-9:
                 best = Found(fitted, float(nats))
         return best
 
     def _rank(self, problem: "_Problem") -> list[_Test]:
         """Tests in the order of how short the rule becomes with the simplest formula in each branch."""
-        scored = []
-        for test in self._tests(problem):
-            scored.append((test.nats + self._quick(problem, test), len(scored), test))
-        return [test for _, _, test in sorted(scored, key=lambda one: one[:2])]
+        tests = self._tests(problem)
+        if not tests:
+            return []
+        nats = np.array([test.nats for test in tests])
+        two = np.array([test.branch.max() == 1 for test in tests])
+        if two.any():
+            taken = np.stack([test.branch for test, binary in zip(tests, two, strict=True) if binary]).astype(float)
+            nats[two] += self._quick(problem, taken) + self._quick(problem, 1 - taken)
+        for index in np.flatnonzero(~two):
+            branch = tests[index].branch
+            taken = (branch[None, :] == np.arange(branch.max() + 1)[:, None]).astype(float)
+            nats[index] += self._quick(problem, taken).sum()
+        return [tests[index] for index in np.argsort(nats, kind="stable")]
 
-    def _quick(self, problem: "_Problem", test: _Test) -> float:
-        branches = int(test.branch.max()) + 1
-        totals = np.bincount(test.branch, weights=problem.weight, minlength=branches)
-        best = np.full(branches, np.inf)
+    def _quick(self, problem: "_Problem", taken: Float[np.ndarray, "branch step"]) -> Float[np.ndarray, " branch"]:
+        """The length of the simplest formula in each branch."""
+        totals = taken @ problem.weight
+        best = np.full(len(taken), np.inf)
         for copied, labels, values in problem.views:
-            counts = np.zeros((branches, len(values)))
-            np.add.at(counts, (test.branch, labels), problem.weight)
-            nats = self.wrong * (totals - counts.max(axis=1)) + (problem.prior[copied] if copied >= 0 else 0.0)
-            best = np.minimum(best, nats + self.parameter)
-        return float(best.sum())
+            counts = np.bincount(labels, weights=problem.weight, minlength=len(values))
+            heavy = np.argsort(-counts)[:MOST_LABELS]
+            ones = (labels[:, None] == heavy[None, :]) * problem.weight[:, None]
+            nats = self.wrong * (totals - (taken @ ones).max(axis=1))
+            best = np.minimum(best, nats + self.parameter + (problem.prior[copied] if copied >= 0 else 0.0))
+        return best
 
     def _tests(self, problem: "_Problem") -> list[_Test]:
         tests: list[_Test] = []
@@ -354,7 +366,8 @@ def _polynomial(problem: _Problem, chosen: tuple[int, ...], degree: int) -> Leaf
     scale = np.where(high > low, 2 / np.where(high > low, high - low, 1.0), 0.0)
     center = (high + low) / 2
     features = monomials((inputs - center) * scale, degree)
-    if features.shape[1] >= len(np.unique(inputs, axis=0)):
+    mixed = inputs @ np.linspace(1.0, 2.0, inputs.shape[1]) if len(chosen) > 1 else inputs[:, 0]
+    if features.shape[1] >= min(len(np.unique(mixed)), len(inputs)):
         return None  # nothing is left to check it by; over a few values a table says the same and admits its limits
     accuracy = problem.accuracy or 0.0
     solution = trimmed_least_squares(features, problem.target, problem.weight, accuracy)
