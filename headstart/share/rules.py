@@ -174,6 +174,11 @@ class Search:
         tests = self._tests(problem)
         if not tests:
             return []
+        if problem.smooth:  # constants say nothing about it: compare the formulas of the branches
+            branches = [[problem.at(test.branch == k) for k in range(test.branch.max() + 1)] for test in tests]
+            lengths = [sum(self._leaf(one).nats for one in each) for each in branches]
+            order = np.argsort([test.nats + length for test, length in zip(tests, lengths, strict=True)], kind="stable")
+            return [tests[index] for index in order]
         nats = np.array([test.nats for test in tests])
         two = np.array([test.branch.max() == 1 for test in tests])
         if two.any():
@@ -206,20 +211,20 @@ class Search:
             if len(values) <= self.most_values and (values == np.round(values)).all():
                 listed[i] = values, branch
                 tests.append(_Test("which", (i,), tuple((float(v),) for v in values), branch, prior))
-                if len(values) > 2:
+                if len(values) > 2 and not problem.smooth:
                     choice = np.log(len(values))
                     tests += [
                         _Test("equals", (i,), ((float(v),),), (branch == k).astype(int), prior + choice)
                         for k, v in enumerate(values)
                     ]
-            if len(values) > 2 and i in problem.amounts:
+            if len(values) > 2 and i in problem.amounts and not problem.smooth:
                 tests += _above(problem.inputs[:, i], (i,), prior)
         for i, j in combinations(listed, 2):
             values, branch = _pair(listed[i], listed[j])
             prior = problem.prior[i] + problem.prior[j]
             if len(values) <= self.most_values:
                 tests.append(_Test("which", (i, j), values, branch, prior))
-            if i in problem.amounts and j in problem.amounts:
+            if i in problem.amounts and j in problem.amounts and not problem.smooth:
                 tests += _above(problem.inputs[:, i] - problem.inputs[:, j], (i, j), prior + 1.0)
         return tests
 
@@ -242,6 +247,7 @@ class _Problem:
         self.varying = np.flatnonzero((inputs != inputs[:1]).any(axis=0)).tolist()
         self.amounts = [i for i in self.varying if i not in categories]
         self.views: list[tuple[int, np.ndarray, np.ndarray]] = [(-1, *cluster(target, accuracy or 0.0))]
+        self.smooth = accuracy is not None and len(target) >= 4 and 2 * len(self.views[0][2]) > len(target)
         if accuracy is not None and len(self.views[0][2]) > 1:
             for i in self.amounts:
                 labels, values = cluster(target - inputs[:, i], accuracy)
