@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-import children
+from tests.run import children
 import numpy as np
 import pytest
-from faulty_disk import Disk, Recorder, Refuser, after_power_loss, materialise
+from tests.run.faulty_disk import Disk, Recorder, Refuser, after_power_loss, materialise
 
 from headstart.errors import Fault, InputError
 from headstart.run import checkpoint, disk, sealed

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from contextlib import ExitStack
 
-import children
+from tests.run import children
 import pytest
 
 from headstart.errors import Fault, InputError
