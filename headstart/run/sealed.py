@@ -11,7 +11,7 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +51,6 @@ def write(
     extra: dict[str, Any],
     attempts: int = 3,
     pause: float = 0.2,
-    wait: Callable[[float], None] = time.sleep,
 ) -> None:
     """Writes a sealed folder durably, under a name that is not taken.
 
@@ -63,7 +62,6 @@ def write(
         extra: anything that is plain JSON.
         attempts: how often a disk that refuses is asked.
         pause: seconds before the second attempt, doubled for each further one.
-        wait: how to wait.
 
     Raises:
         InputError: the name is taken by other content, or the state or `extra` cannot be stored.
@@ -92,7 +90,7 @@ def write(
         except OSError as error:
             problem = error
             if attempt + 1 < attempts:
-                wait(pause * 2**attempt)
+                time.sleep(pause * 2**attempt)
     raise Fault(
         f"cannot write {folder}: {_reason(problem)}; {needed + disk.RESERVE} bytes are needed there. "
         "What was saved before is untouched: make room, or give another --out, and resume"
