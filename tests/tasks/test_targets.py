@@ -46,14 +46,14 @@ def test_every_part_of_a_shift_changes_what_happens(robot, part):
 def test_the_model_is_edited_as_said(robot):
     change = shift(robot, 5)
     model, stock = shifted(robot, 5).unwrapped.model, gymnasium.make(ROBOTS[robot].id).unwrapped.model
-    body = stock.body(ROBOTS[robot].body).id
+    body = [stock.body(name).id for name in ROBOTS[robot].bodies]
     np.testing.assert_allclose(model.body_mass[body], stock.body_mass[body] * change.mass)
     np.testing.assert_allclose(model.body_inertia[body], stock.body_inertia[body] * change.mass)
     np.testing.assert_array_equal(np.delete(model.body_mass, body), np.delete(stock.body_mass, body))
     np.testing.assert_allclose(model.dof_damping, stock.dof_damping * change.damping)
     np.testing.assert_allclose(model.actuator_gear, stock.actuator_gear * change.strength)
     np.testing.assert_allclose(model.geom_friction[:, 0], stock.geom_friction[:, 0] * change.friction)
-    assert stock.body_mass[body] > 0
+    assert (stock.body_mass[body] > 0).all()
     derived = model.body_subtreemass[0], model.body_mass.sum()
     np.testing.assert_allclose(*derived)  # mj_setConst has followed
 
