@@ -1,10 +1,12 @@
 """Every family of ours by its plain name, imported when it is asked for."""
 
 import importlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from headstart.errors import unknown
-from headstart.types import TaskFamily
+
+if TYPE_CHECKING:
+    from headstart.types import TaskFamily  # imports JAX, which Gymnasium's users may not want
 
 
 class Entry(NamedTuple):
@@ -45,7 +47,7 @@ def names() -> list[str]:
     return list(FAMILIES)
 
 
-def family(name: str) -> TaskFamily:
+def family(name: str) -> "TaskFamily":
     """Builds a family with its default fields.
 
     Args:

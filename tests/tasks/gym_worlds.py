@@ -265,3 +265,11 @@ def tuple_action():
     env = Counting()
     env.action_space = spaces.Tuple((spaces.Discrete(2), spaces.Discrete(2)))
     return env
+
+
+def sync_of_three():
+    return sync(3, "SAME_STEP")
+
+
+def foreign_of_three():
+    return foreign(3, "NEXT_STEP")

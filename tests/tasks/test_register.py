@@ -89,9 +89,6 @@ def test_sampled_tasks_are_told():
     told = {tuple(env.reset(seed=seed)[0]["task"].tolist()) for seed in range(5)}
     assert len(told) == 5
     assert env.observation_space.contains(env.reset(seed=0)[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check_env(env.unwrapped)
 
 
 @pytest.mark.parametrize(
