@@ -35,13 +35,6 @@ def assert_loads(folder, allowed, size=100):
     return found.step
 
 
-@pytest.fixture
-def quick_path(tmp_path):
-    """Returns a folder in memory where there is one: what a kill leaves does not depend on the disk."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path) as folder:
-        yield Path(folder)
-
-
 def test_a_kill_at_any_call_of_a_save_leaves_the_old_or_the_new_checkpoint(quick_path):
     found = json.loads(children.run(HERE / "kill_points.py", "every", quick_path / "checkpoints"))
     assert found["problems"] == []
