@@ -14,6 +14,11 @@ from headstart.types import Task
 
 KEY = jax.random.key(0)
 MANY = 10_000
+STEP = jax.jit(PointMaze.step, static_argnums=0)
+STEPS = jax.jit(lambda family, *batch: jax.vmap(family.step)(*batch), static_argnums=0)
+RESETS = jax.jit(lambda family, keys: jax.vmap(family.reset, in_axes=(0, None))(keys, family.task()), static_argnums=0)
+SAMPLE = jax.jit(PointMaze.sample, static_argnums=(0, 2))
+FREE = jax.jit(lambda family, places: jax.vmap(family.is_free)(places), static_argnums=0)
 
 
 def task_with(family, goal=None, **dynamics):
@@ -25,13 +30,13 @@ def task_with(family, goal=None, **dynamics):
 
 def moved(family, position, velocity, action, task):
     state = PointState(jnp.asarray(position, jnp.float32), jnp.asarray(velocity, jnp.float32))
-    return jax.jit(family.step)(KEY, state, jnp.asarray(action, jnp.float32), task)
+    return STEP(family, KEY, state, jnp.asarray(action, jnp.float32), task)
 
 
 def random_states(family, key):
     """Free places anywhere in the maze, velocities up to the limit and over it, full and overfull forces."""
     places, velocities, forces, dynamics = jax.random.split(key, 4)
-    position = family.sample(places, MANY).reward["goal"]
+    position = SAMPLE(family, places, MANY).reward["goal"]
     velocity = jax.random.uniform(velocities, (MANY, 2), minval=-3, maxval=3) * family.top_speed
     force = jax.random.uniform(forces, (MANY, 2), minval=-2, maxval=2)
     units = np.asarray(jax.random.uniform(dynamics, (MANY, len(family.dynamics))))
@@ -88,11 +93,10 @@ def test_the_wall_takes_the_velocity_of_its_axis_only():
 def test_no_state_and_no_force_lead_into_a_wall(name):
     family = PointMaze(maze=name)
     state, force, task = random_states(family, jax.random.key(1))
-    step = jax.jit(jax.vmap(family.step))
     keys = jax.random.split(KEY, MANY)
     for _ in range(3):
-        state = step(keys, state, force, task).state
-        assert jax.vmap(family.is_free)(state.position).all()
+        state = STEPS(family, keys, state, force, task).state
+        assert FREE(family, state.position).all()
         assert np.isfinite(state.position).all() and (np.abs(state.velocity) <= family.top_speed).all()
 
 
@@ -101,18 +105,17 @@ def test_no_point_passes_a_wall():
     family = PointMaze(maze="#########\n#S  #   #\n#   #   #\n#   #   #\n#########", top_speed=18.0)
     state, force, task = random_states(family, jax.random.key(2))
     assert (state.position[:, 0] < 4).all(), "the other side cannot be reached, so no goal is drawn there"
-    step, keys = jax.jit(jax.vmap(family.step)), jax.random.split(KEY, MANY)
+    keys = jax.random.split(KEY, MANY)
     for _ in range(20):
-        state = step(keys, state, force, task).state
+        state = STEPS(family, keys, state, force, task).state
     assert (state.position[:, 0] < 4).all()
 
 
 def test_a_corner_between_two_walls_is_closed():
     family = PointMaze(maze="####\n#S##\n## #\n####", top_speed=18.0)
-    step = jax.jit(family.step)
     state = PointState(jnp.array([1.99, 2.01]), jnp.zeros(2))
     for _ in range(50):
-        state = step(KEY, state, jnp.array([1.0, -1.0]), family.task()).state
+        state = STEP(family, KEY, state, jnp.array([1.0, -1.0]), family.task()).state
     np.testing.assert_allclose(state.position, [1.999, 2.001], rtol=1e-5)
 
 
@@ -133,8 +136,8 @@ def test_the_dense_reward_is_minus_the_distance():
 @pytest.mark.parametrize("name", MAZES)
 def test_goals_are_drawn_outside_walls_and_in_every_reachable_cell(name):
     family = PointMaze(maze=name)
-    tasks = family.sample(KEY, 4_000)
-    assert jax.vmap(family.is_free)(tasks.reward["goal"]).all()
+    tasks = SAMPLE(family, KEY, MANY)
+    assert FREE(family, tasks.reward["goal"]).all()
     np.testing.assert_array_equal(tasks.spec, tasks.reward["goal"])
     cells = np.unique(np.floor(tasks.reward["goal"]), axis=0)
     assert len(cells) == family.layout.reachable.sum()
@@ -142,7 +145,7 @@ def test_goals_are_drawn_outside_walls_and_in_every_reachable_cell(name):
 
 def test_episodes_start_at_rest_in_the_start_cell():
     family = PointMaze(maze="u", start_jitter=0.4)
-    state = jax.vmap(family.reset, in_axes=(0, None))(jax.random.split(KEY, 500), family.task())
+    state = RESETS(family, jax.random.split(KEY, 500))
     offset = state.position - np.array([[1.5, 1.5]])
     assert (np.abs(offset) <= 0.4).all() and (np.abs(offset).max(axis=0) > 0.35).all()
     assert not state.velocity.any()
@@ -150,14 +153,14 @@ def test_episodes_start_at_rest_in_the_start_cell():
 
 def test_without_a_start_episodes_start_in_every_free_cell():
     family = PointMaze(maze="#####\n#   #\n#####")
-    state = jax.vmap(family.reset, in_axes=(0, None))(jax.random.split(KEY, 200), family.task())
+    state = RESETS(family, jax.random.split(KEY, 500))
     np.testing.assert_array_equal(np.unique(np.floor(state.position[:, 0])), [1, 2, 3])
 
 
 def test_outside_the_drawing_nothing_is_free():
     family = PointMaze(maze="   \n   ")
     places = jnp.array([[-0.1, 0.5], [3.1, 0.5], [0.5, -0.1], [0.5, 2.1], [0.5, 0.5], [2.9, 1.9]])
-    np.testing.assert_array_equal(jax.vmap(family.is_free)(places), [False, False, False, False, True, True])
+    np.testing.assert_array_equal(FREE(family, places), [False, False, False, False, True, True])
     state = moved(family, (0.1, 0.1), (-5.0, -5.0), (-1.0, -1.0), family.task()).state
     assert family.is_free(state.position)
 
@@ -166,7 +169,7 @@ def test_outside_the_drawing_nothing_is_free():
     "options",
     [
         {"maze": "sprial"},
-        {"maze": "###\n# S"},
+        {"maze": "####\n# S"},
         {"reward_kind": "denes"},
         {"goal_radius": -1.0},
         {"goal_radius": float("nan")},
