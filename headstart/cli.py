@@ -46,9 +46,9 @@ class Transfer:
 
     def run(self) -> int:
         arithmetic(self.deterministic)
-        from headstart.experiments.head_start import from_words
+        from headstart.commands.transfer import run
 
-        return from_words(self).run()
+        return run(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,9 @@ class Train:
 
     def run(self) -> int:
         arithmetic(self.deterministic)
-        from headstart.experiments.single import train_command
+        from headstart.commands.train import run
 
-        return train_command(self)
+        return run(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +95,9 @@ class Evaluate:
     """Of the episodes."""
 
     def run(self) -> int:
-        from headstart.experiments.single import evaluate_command
+        from headstart.commands.evaluate import run
 
-        return evaluate_command(self)
+        return run(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +108,9 @@ class Resume:
     """Folder of the run."""
 
     def run(self) -> int:
-        from headstart.experiments.single import resume_command
+        from headstart.commands.resume import run
 
-        return resume_command(self)
+        return run(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +121,9 @@ class Report:
     """Folders of runs."""
 
     def run(self) -> int:
-        from headstart.experiments.single import report_command
+        from headstart.commands.report import run
 
-        return report_command(self)
+        return run(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ class List:
     """Name everything that can be named on this command line."""
 
     def run(self) -> int:
-        from headstart.experiments.listing import show
+        from headstart.commands.listing import show
 
         return show()
 
@@ -141,7 +141,7 @@ class Doctor:
     """Look at this machine: versions, rendering, disk, memory, threads."""
 
     def run(self) -> int:
-        from headstart.experiments.doctor import examine
+        from headstart.commands.doctor import examine
 
         return examine()
 
@@ -156,9 +156,9 @@ class Check:
     """Random steps to try."""
 
     def run(self) -> int:
-        from headstart.experiments.single import check_command
+        from headstart.commands.check import run
 
-        return check_command(self)
+        return run(self)
 
 
 Command = (

@@ -1,1 +1,15 @@
-"""One learner a file."""
+"""One learner a file; all of them in `ALL`, which is made only when asked for, since it needs JAX."""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the learners the first time that `ALL` is read."""
+    if name != "ALL":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from headstart.learn.bc import BC
+    from headstart.learn.ppo import PPO
+    from headstart.learn.replayed import Replayed
+    from headstart.learn.sac import SAC
+
+    return (PPO, SAC, Replayed, BC)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from headstart.errors import InputError
+from headstart.learn.guard import blank, chosen, trainable
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm, shorten
 from headstart.maths.losses import approximate_kl, clipped_surrogate
 from headstart.maths.moments import Moments, empty_moments, update_moments, weighted_mean
@@ -29,16 +30,18 @@ class PPOState(NamedTuple):
     Attributes:
         params: the policy's, normaliser included.
         critic: of the value function, which reads the policy's encoding of an observation.
-        optimizer: of the policy's trainable parameters and the critic together.
+        optimizers: of the policy's trainable parameters and of the critic.
         returns: moments of accumulated returns, from which the scale of rewards follows.
         accumulated: the accumulated return of each environment's running episode.
+        updates: rollouts learnt from so far.
     """
 
     params: Params
     critic: Params
-    optimizer: AdamState
+    optimizers: tuple[AdamState, AdamState]
     returns: Moments
     accumulated: Float[Array, " env"]
+    updates: Int[Array, ""]
 
 
 class Rows(NamedTuple):
@@ -69,8 +72,10 @@ class PPO:
         value_coefficient: weight of the value error.
         value_hidden: sizes of the value function's hidden layers.
         value_activation: between them.
-        max_grad_norm: longer gradients are shortened to this.
+        max_grad_norm: longer gradients are shortened to this, the policy's and the critic's each by itself.
         target_kl: once an update has moved further than 1.5 times this (nats), its remaining steps are not taken.
+        critic_warmup: updates in which only the critic learns, so that a policy from elsewhere (cloned, grafted) is not
+            led astray by a critic that knows nothing yet.
     """
 
     policy: StochasticPolicy
@@ -87,6 +92,7 @@ class PPO:
     value_activation: Activation = "tanh"
     max_grad_norm: float = 0.5
     target_kl: float | None = None
+    critic_warmup: int = 0
 
     def init(self, key: Key[Array, ""]) -> PPOState:
         key_policy, key_critic = jax.random.split(key)
@@ -94,9 +100,10 @@ class PPO:
         return PPOState(
             params=params,
             critic=critic,
-            optimizer=adam_init((trainable(params), critic)),
+            optimizers=(adam_init(trainable(params)), adam_init(critic)),
             returns=empty_moments(()),
             accumulated=jnp.zeros(self.envs),
+            updates=jnp.zeros((), jnp.int32),
         )
 
     def params(self, state: PPOState) -> Params:
@@ -110,14 +117,16 @@ class PPO:
     def update(self, key: Key[Array, ""], state: PPOState, batch: Rollout) -> tuple[PPOState, Metrics]:
         if batch.reward.shape[1] != self.envs:
             raise InputError(f"PPO(envs={self.envs}) was given a rollout of {batch.reward.shape[1]} environments")
-        batch = blank_invalid(batch)
+        usable = blank(batch.valid, (batch.obs, batch.action, batch.reward, batch.next_obs))
+        batch = batch._replace(obs=usable[0], action=usable[1], reward=usable[2], next_obs=usable[3])
         totals, last = self._accumulate(state, batch)
         weight = batch.valid.astype(jnp.float32).reshape(-1)
         state = state._replace(returns=update_moments(state.returns, totals.reshape(-1), weight), accumulated=last)
         rows, before = self._rows(state, batch)
         state, during = self._optimize(key, state, rows)
         # only now: the steps above compare the new policy with the one that acted, under the same normaliser
-        state = state._replace(params=self.policy.normalize(state.params, batch.obs, batch.valid))
+        params = self.policy.normalize(state.params, batch.obs, batch.valid)
+        state = state._replace(params=params, updates=state.updates + 1)
         return state, {**during, **before}
 
     def _accumulate(self, state: PPOState, batch: Rollout) -> tuple[Float[Array, "time env"], Float[Array, " env"]]:
@@ -166,22 +175,27 @@ class PPO:
         counts = {name: jnp.sum(metrics.pop(name)) for name in ("train/n_updates", "faults/nonfinite_update")}
         return state, {**{name: jnp.mean(values) for name, values in metrics.items()}, **counts}
 
-    def _step(self, state: PPOState, going: Array, rows: Rows) -> tuple[PPOState, Array, Metrics]:
+    def _step(self, state: PPOState, going: Bool[Array, ""], rows: Rows) -> tuple[PPOState, Array, Metrics]:
         """Takes one gradient step, unless the update has gone far enough or the gradient is not finite."""
-        weights = (trainable(state.params), state.critic)
-        (_, metrics), gradient = jax.value_and_grad(self._loss, has_aux=True)(weights, state.params, rows)
+        actor = trainable(state.params)
+        (_, metrics), gradient = jax.value_and_grad(self._loss, has_aux=True)((actor, state.critic), state.params, rows)
         if self.target_kl is not None:
             going = going & (metrics["train/approx_kl"] <= 1.5 * self.target_kl)
         finite = jnp.isfinite(global_norm(gradient))
-        gradient = shorten(gradient, self.max_grad_norm)
-        taken = adam_step(gradient, state.optimizer, weights, self.learning_rate, epsilon=1e-5)
-        (actor, critic), optimizer = jax.tree.map(
-            lambda new, old: jnp.where(going & finite, new, old), taken, (weights, state.optimizer)
-        )
+        gradient = tuple(shorten(part, self.max_grad_norm) for part in gradient)
+        new = [
+            adam_step(part, optimizer, weights, self.learning_rate, epsilon=1e-5)
+            for part, optimizer, weights in zip(gradient, state.optimizers, (actor, state.critic), strict=True)
+        ]
+        moves = going & finite & (state.updates >= self.critic_warmup)
+        actor, actor_optimizer = chosen(moves, new[0], (actor, state.optimizers[0]))
+        critic, critic_optimizer = chosen(going & finite, new[1], (state.critic, state.optimizers[1]))
+        metrics = {name: jnp.where(finite, value, 0.0) for name, value in metrics.items()}
         metrics["train/n_updates"] = (going & finite).astype(jnp.float32)
         metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)
-        metrics = {name: jnp.nan_to_num(value, posinf=0.0, neginf=0.0) for name, value in metrics.items()}
-        state = state._replace(params={**state.params, **actor}, critic=critic, optimizer=optimizer)
+        state = state._replace(
+            params={**state.params, **actor}, critic=critic, optimizers=(actor_optimizer, critic_optimizer)
+        )
         return state, going, metrics
 
     def _loss(self, weights: tuple[Params, Params], params: Params, rows: Rows) -> tuple[Float[Array, ""], Metrics]:
@@ -214,11 +228,6 @@ class PPO:
         return MLP(inputs=inputs, hidden=self.value_hidden, outputs=1, activation=self.value_activation)
 
 
-def trainable(params: Params) -> Params:
-    """Returns the part of a policy's parameters that follows a gradient: all but the normaliser."""
-    return {name: part for name, part in params.items() if name != "normalizer"}
-
-
 def reward_scale(returns: Moments) -> Float[Array, ""]:
     """Returns what rewards are divided by: the spread of returns, but at least a tenth of their mean.
 
@@ -232,16 +241,6 @@ def record_goes_on(batch: Rollout) -> Array:
     """Tells where the next row continues this row's episode, and may be used."""
     last = jnp.zeros_like(batch.valid[:1])
     return ~(batch.terminated | batch.truncated) & jnp.concatenate([batch.valid[1:], last])
-
-
-def blank_invalid(batch: Rollout) -> Rollout:
-    """Zeroes the rows that no learner may use: whatever they hold, a weight of 0 times NaN would still be NaN."""
-
-    def blank(x: Array) -> Array:
-        return jnp.where(batch.valid.reshape(batch.valid.shape + (1,) * (x.ndim - 2)), x, jnp.zeros_like(x))
-
-    obs, action, reward, next_obs = jax.tree.map(blank, (batch.obs, batch.action, batch.reward, batch.next_obs))
-    return batch._replace(obs=obs, action=action, reward=reward, next_obs=next_obs)
 
 
 def weighted_variance(values: Float[Array, " *rows"], weight: Float[Array, " *rows"]) -> Float[Array, ""]:

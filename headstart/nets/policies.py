@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
@@ -107,6 +108,7 @@ class SquashedPolicy:
         hidden: sizes of the hidden layers.
         activation: between layers.
         log_std_range: where the logarithm of the standard deviation before tanh is kept.
+        initial_std: standard deviation before tanh at the start; at 1 a fresh policy tries nearly all actions alike.
         deterministic: act by the squeezed mean.
 
     Source: Haarnoja et al. 2018 (arXiv 1801.01290), appendix C.
@@ -117,6 +119,7 @@ class SquashedPolicy:
     hidden: tuple[int, ...] = (256, 256)
     activation: Activation = "relu"
     log_std_range: tuple[float, float] = (-5.0, 2.0)
+    initial_std: float = 1.0
     deterministic: bool = False
 
     def __post_init__(self):
@@ -124,6 +127,9 @@ class SquashedPolicy:
         _require_vector(self.action, type(self).__name__)
         if not np.all(np.isfinite(self.action.bounds())):
             raise InputError("SquashedPolicy: the action space has an infinite bound; use GaussianPolicy, or bound it")
+        low, high = (math.exp(bound) for bound in self.log_std_range)
+        if not low < self.initial_std < high:
+            raise InputError(f"SquashedPolicy: initial_std={self.initial_std} is not between {low:.3g} and {high:.3g}")
 
     def init(self, key: Key[Array, ""]) -> Params:
         return {"normalizer": init_normalizer(self.observation), "actor": self._net().init(key)}
@@ -143,7 +149,8 @@ class SquashedPolicy:
         mean, log_std = jnp.split(self._net().apply(params["actor"], self.encode(params, obs)), 2, axis=-1)
         low, high = self.log_std_range
         # squeezed rather than clipped: a clipped value has no gradient and would never come back
-        log_std = low + 0.5 * (high - low) * (1.0 + jnp.tanh(log_std))
+        share = (math.log(self.initial_std) - low) / (high - low)
+        log_std = low + (high - low) * jax.nn.sigmoid(log_std + math.log(share / (1.0 - share)))
         centre, half_range = (_aligned(x, mean) for x in interval(self.action))
         return TanhNormal(mean, log_std, centre, half_range), carry
 

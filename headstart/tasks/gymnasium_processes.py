@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from headstart.errors import Fault, InputError
 from headstart.tasks.gymnasium_board import Board, board_on, board_size
-from headstart.tasks.gymnasium_worker import BAD_INPUT, BROKEN, CLOSE, FINE, receive, send
+from headstart.tasks.gymnasium_worker import BAD_INPUT, BROKEN, CLOSE, FINE, STEP, receive, send
 
 PATIENCE = 2.0  # seconds that a worker has to close its environments by itself
 TAIL = 4096  # bytes kept of what a worker printed
@@ -167,27 +169,23 @@ class Processes:
             raise Fault(f"target {name}: its spaces differ from one building to the next")
 
     def _send(self, index: int, message: dict[str, Any]) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it is dead already: waiting for its answer finds out why
             send(self.workers[index].commands, message, b"")
-        except OSError:
-            pass  # it is dead already: waiting for its answer finds out why
 
-    def command(self, byte: bytes, rows: Any = None) -> None:
-        """Has every worker (or those with marked rows) obey one command, and waits for all of them.
+    def command(self, byte: bytes, rows: np.ndarray) -> None:
+        """Has the workers with marked rows obey one command, and waits for all of them.
 
         Raises:
             Fault: where an environment raised, hung, died or gave what does not fit; all workers are ended then.
         """
         if not self.workers:
             raise Fault(f"target {self.name}: its workers are closed")
-        called = [i for i, worker in enumerate(self.workers) if rows is None or rows[worker.rows].any()]
+        called = [i for i, worker in enumerate(self.workers) if rows[worker.rows].any()]
         try:
             for index in called:
-                try:
+                with contextlib.suppress(OSError):  # as above
                     os.write(self.workers[index].commands, byte)
-                except OSError:
-                    pass  # as above
-            self._gather(called, self.timeout, "stepping" if rows is None else "resetting")
+            self._gather(called, self.timeout, "stepping" if byte == STEP else "resetting")
         except BaseException:
             self.close()
             raise
@@ -203,6 +201,7 @@ class Processes:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 index = min(waiting.values())
+                kill(self.workers[index])
                 raise self._fault(index, None, f"did not answer within {timeout:g} s while {doing}")
             for file, _ in self.poll.poll(remaining * 1000):
                 if file in waiting:

@@ -4,18 +4,14 @@ Every return value is distrusted: its structure, its shape, its kind of number, 
 rules raises `Misbehaved`; what is merely not finite makes its row invalid and ends that episode.
 """
 
-import importlib
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from headstart.errors import InputError, unknown
 from headstart.tasks.gymnasium_board import Board
-from headstart.tasks.gymnasium_spaces import Leaf, WrongValue, action_space, leaves, read, to_json, write_action
+from headstart.tasks.gymnasium_spaces import Leaf, WrongValue, action_writer, leaves, read
 
 HUGE = 1e15  # larger magnitudes count as diverged: their squares leave float32
 SUCCESS_KEYS = ("is_success", "success")  # Stable-Baselines3 and Fetch say the first, Meta-World and mazes the second
@@ -32,71 +28,6 @@ class Misbehaved(Exception):
     def __init__(self, row: int, what: str):
         super().__init__(what)
         self.row, self.what = row, what
-
-
-def load(source: str) -> Callable[..., Any]:
-    """Finds what builds one environment.
-
-    Args:
-        source: `gym:ID` for a registered id, or `package.module:function`.
-
-    Raises:
-        InputError: where nothing is found there.
-    """
-    module, _, name = source.partition(":")
-    if not module or not name:
-        raise InputError(f"target {source!r}: write gym:ID, as in gym:Hopper-v5, or package.module:function")
-    if module == "gym":
-        return lambda **arguments: gymnasium.make(name, disable_env_checker=True, **arguments)
-    if os.getcwd() not in sys.path:  # the console script leaves it out, and that is where a user's own file lies
-        sys.path.append(os.getcwd())
-    try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise InputError(f"target {source!r}: no module named {error.name!r}; is its folder on the path?") from None
-    if not hasattr(found, name):
-        raise unknown(f"function of {module}", name, [key for key in vars(found) if not key.startswith("_")])
-    built = getattr(found, name)
-    if not callable(built):
-        raise InputError(f"target {source!r}: it is a {type(built).__name__}; name a function that returns one")
-    return built
-
-
-def build(source: str, arguments: dict[str, Any]) -> gymnasium.Env | gymnasium.vector.VectorEnv:
-    """Builds one environment; a function that returns a function is called twice.
-
-    Raises:
-        InputError: for an id or function that does not exist, or that returns no Gymnasium environment.
-    """
-    try:
-        made = load(source)(**arguments)
-    except (gymnasium.error.UnregisteredEnv, gymnasium.error.DeprecatedEnv) as error:
-        if source.removeprefix("gym:") in gymnasium.registry:
-            raise InputError(f"target {source!r}: {error}") from None
-        raise unknown("Gymnasium environment", source.removeprefix("gym:"), list(gymnasium.registry)) from None
-    except gymnasium.error.DependencyNotInstalled as error:
-        raise InputError(f"target {source!r}: {error}") from None
-    if not isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv) and callable(made):
-        made = made()
-    if not isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv):
-        raise InputError(f"target {source!r}: it returned a {type(made).__name__}, not a gymnasium.Env")
-    return made
-
-
-def describe(env: gymnasium.Env | gymnasium.vector.VectorEnv) -> dict[str, Any]:
-    """Says in JSON what a family has to know about an environment, and nothing of its dynamics."""
-    vector = isinstance(env, gymnasium.vector.VectorEnv)
-    seen = env.single_observation_space if vector else env.observation_space
-    acted = env.single_action_space if vector else env.action_space
-    spec = env.spec
-    return {
-        "paths": [[str(key) for key in leaf.path] for leaf in leaves(seen)],
-        "observation": [to_json(leaf.ours) for leaf in leaves(seen)],
-        "action": to_json(action_space(acted)),
-        "size": env.num_envs if vector else 1,
-        "vector": vector,
-        "clock": spec.max_episode_steps if spec else None,
-    }
 
 
 def success(info: Any) -> int:
@@ -116,9 +47,17 @@ def write(board: Board, row: int, found: list[Leaf], observation: Any) -> None:
         raise Misbehaved(row, f"is wrong: {wrong}") from None
 
 
+def plain(reward: Any) -> bool:
+    """Says whether a reward is one number."""
+    return np.ndim(reward) == 0 and (
+        isinstance(reward, int | float | np.number | np.bool_)
+        or (isinstance(reward, np.ndarray) and np.issubdtype(reward.dtype, np.number))
+    )
+
+
 def number(row: int, reward: Any) -> float:
     """Reads a reward."""
-    if np.ndim(reward) != 0 or not isinstance(reward, int | float | np.number | np.ndarray | np.bool_):
+    if type(reward) is not float and type(reward) is not np.float64 and not plain(reward):
         raise Misbehaved(row, f"gave the reward {str(reward)[:60]!r}; it must be one number")
     return float(reward)
 
@@ -142,26 +81,25 @@ def unpack(row: int, returned: Any, names: tuple[str, ...]) -> Any:
 
 def settle(board: Board, rows: slice, stepped: bool) -> None:
     """Marks the rows that are not finite, fills them with zeros and ends their episodes."""
-    good = np.ones(board.where[rows].shape, bool)
-    if stepped:
-        good &= np.abs(board.reward[rows]) < HUGE
+    meant = board.where[rows]
+    good = np.ones(meant.shape, bool)
     for array in board.obs:
         if array.dtype == np.float32:
             part = array[rows]
             good &= (np.abs(part) < HUGE).reshape(len(part), -1).all(axis=1)  # false for NaN as well
     if stepped:
-        good &= ~board.lost[rows]
+        good &= (np.abs(board.reward[rows]) < HUGE) & ~board.lost[rows] & meant
         board.valid[rows] = good
     if good.all():
         return
-    bad = np.flatnonzero(~good) + rows.start
+    idle, bad = np.flatnonzero(~meant) + rows.start, np.flatnonzero(~good & meant) + rows.start
+    if stepped:
+        for array in (board.reward, board.terminated, board.truncated):
+            array[idle], array[bad] = 0, 0
+        board.truncated[bad] = True
     board.lost[bad] = True
     for array in board.obs:
         array[bad] = 0
-    if stepped:
-        board.reward[bad] = 0.0
-        board.terminated[bad] = False
-        board.truncated[bad] = True
 
 
 def divergence(env: gymnasium.Env) -> Callable[[], bool]:
@@ -190,6 +128,7 @@ class SingleEnvironments:
         self.rows = slice(first, first + len(envs))
         self.leaves = [leaves(env.observation_space) for env in envs]
         self.diverged = [divergence(env) for env in envs]
+        self.writers = [action_writer(env.action_space) for env in envs]
 
     def reset(self) -> None:
         """Resets the rows that `where` marks."""
@@ -207,13 +146,13 @@ class SingleEnvironments:
         """Steps the rows that `where` marks once."""
         board, names = self.board, ("obs", "reward", "terminated", "truncated", "info")
         rows = range(self.rows.start, self.rows.stop)
-        for row, env, found, diverged in zip(rows, self.envs, self.leaves, self.diverged, strict=True):
+        parts = (self.envs, self.leaves, self.writers, self.diverged)
+        for row, env, found, writer, diverged in zip(rows, *parts, strict=True):
             if board.lost[row] or not board.where[row]:
                 continue
             board.at[self.worker] = row
             board.steps[row] += 1
-            action = write_action(env.action_space, board.action[row])
-            obs, reward, terminated, truncated, info = unpack(row, env.step(action), names)
+            obs, reward, terminated, truncated, info = unpack(row, env.step(writer(board.action[row])), names)
             write(board, row, found, obs)
             board.reward[row] = number(row, reward)
             board.terminated[row] = flag(row, "terminated", terminated)

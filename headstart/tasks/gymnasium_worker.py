@@ -8,17 +8,22 @@ import fcntl
 import json
 import mmap
 import os
+import select
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
 
 from headstart.errors import InputError
+from headstart.tasks.gymnasium_batch import Batch, gather
 from headstart.tasks.gymnasium_board import board_on
-from headstart.tasks.gymnasium_stepping import Misbehaved, SingleEnvironments, build, describe
+from headstart.tasks.gymnasium_building import build, describe
+from headstart.tasks.gymnasium_stepping import Misbehaved
 
+AWAKE = 200e-6  # seconds
 RESET, STEP, CLOSE = b"r", b"s", b"c"
 FINE, MESSAGE, BAD_INPUT, BROKEN = b".", b"=", b"?", b"!"
 
@@ -49,10 +54,10 @@ def receive(file: int) -> Any:
 
 
 def die_with(lifeline: int) -> None:
-    """Ends this process as soon as the parent is gone, also in the middle of an endless step.
+    """Ends this process and those that it starts as soon as the parent is gone, also in the middle of an endless step.
 
-    The parent holds the other end of the pipe and never writes. Where the system offers it, closing raises SIGIO, whose
-    default is death even while C code keeps Python from running; the thread does the rest.
+    The parent holds the other end of the pipe and never writes. Where the system offers it, closing raises SIGIO in the
+    whole process group, whose default is death even while C code keeps Python from running; the thread does the rest.
     """
 
     def watch() -> None:
@@ -61,21 +66,33 @@ def die_with(lifeline: int) -> None:
 
     if hasattr(fcntl, "F_SETOWN") and hasattr(os, "O_ASYNC"):
         signal.signal(signal.SIGIO, signal.SIG_DFL)
-        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     threading.Thread(target=watch, daemon=True).start()
 
 
+def next_byte(file: int) -> bytes:
+    """Waits for a command: first awake, since waking a sleeping processor can take longer than a step; then asleep."""
+    awake_until = time.perf_counter() + AWAKE
+    while time.perf_counter() < awake_until:
+        try:
+            return os.read(file, 1)
+        except BlockingIOError:
+            os.sched_yield()
+    select.select([file], [], [])
+    return os.read(file, 1)
+
+
 def in_a_line(error: BaseException) -> str:
     """Says what was raised, in one line."""
-    text = " ".join(str(error).split())
+    text = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
     return f"raised {type(error).__name__}" + (f": {text[:300]}" if text else "")
 
 
-def serve(commands: int, replies: int, environments: SingleEnvironments, at: np.ndarray, worker: int) -> None:
+def serve(commands: int, replies: int, environments: Batch, at: np.ndarray) -> None:
     """Obeys one command after another until told to close or left alone."""
     actions = {RESET: environments.reset, STEP: environments.step}
-    while (command := os.read(commands, 1)) in actions:
+    while (command := next_byte(commands)) in actions:
         try:
             with np.errstate(all="ignore"):
                 actions[command]()
@@ -83,7 +100,7 @@ def serve(commands: int, replies: int, environments: SingleEnvironments, at: np.
         except Misbehaved as error:
             send(replies, {"row": error.row, "what": error.what}, BROKEN)
         except BaseException as error:
-            send(replies, {"row": int(at[worker]), "what": in_a_line(error)}, BROKEN)
+            send(replies, {"row": int(at[0]), "what": in_a_line(error)}, BROKEN)
     environments.close()
 
 
@@ -101,16 +118,12 @@ def main() -> None:
     except BaseException as error:
         return send(replies, in_a_line(error), BROKEN)
     send(replies, description)
+    os.set_blocking(commands, False)
     if order["n"] == 0:  # only asked what it is
         return built[0].close()
     board = board_on(mmap.mmap(memory, 0), description, order["n"], order["workers"])
     environments = gather(built, board, order["first"], order["worker"])
-    serve(commands, replies, environments, board.at, order["worker"])
-
-
-def gather(built: list[Any], board: Any, first: int, worker: int) -> Any:
-    """Puts the environments behind the one interface that `serve` knows."""
-    return SingleEnvironments(built, board, first, worker)
+    serve(commands, replies, environments, board.at[order["worker"] :])
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ import jax
 import numpy as np
 
 from headstart.errors import Fault, InputError
-from headstart.spaces import Box, Discrete, ParameterSpace
+from headstart.spaces import ParameterSpace
+from headstart.tasks.gymnasium_batch import gather
 from headstart.tasks.gymnasium_board import Board, board_on, board_size
+from headstart.tasks.gymnasium_building import build, describe
 from headstart.tasks.gymnasium_processes import Processes
 from headstart.tasks.gymnasium_spaces import from_json
-from headstart.tasks.gymnasium_stepping import Misbehaved, build, describe
-from headstart.tasks.gymnasium_worker import RESET, STEP, gather, in_a_line
+from headstart.tasks.gymnasium_stepping import Misbehaved
+from headstart.tasks.gymnasium_worker import RESET, STEP, in_a_line
 from headstart.types import ActionSpace, Observation, ObservationSpace, Outcome, Task
 
 Argument = str | int | float | bool | None
@@ -55,13 +57,13 @@ class InProcess:
         self.board.lost[:] = True
         self.environments = gather(built, self.board, 0, 0)
 
-    def command(self, byte: bytes, rows: Any = None) -> None:
-        """Resets the marked rows or steps all; raises `Fault` where an environment breaks."""
+    def command(self, byte: bytes, rows: np.ndarray) -> None:
+        """Resets or steps the marked rows; raises `Fault` where an environment breaks."""
         del rows  # the board has them
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 self.environments.reset() if byte == RESET else self.environments.step()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             row = error.row if isinstance(error, Misbehaved) else int(self.board.at[0])
             what = error.what if isinstance(error, Misbehaved) else in_a_line(error)
             place = f"environment {row}, in process, seed {self.board.seed[row]}, step {self.board.steps[row]}"
@@ -262,11 +264,12 @@ class GymnasiumFamily:
             row = int(np.flatnonzero(~np.isfinite(action.reshape(len(action), -1)).all(axis=1))[0])
             raise Fault(f"target {self.name} (environment {row}): the policy's action is not finite")
         board.action[...] = action
+        where = np.asarray(where, bool)
         board.where[:] = where
-        worlds.command(STEP)
+        worlds.command(STEP, where)
         after = self._state(state.handle)
-        flags = (np.array(flag) for flag in (board.reward, board.terminated, board.truncated, board.valid))
-        return Outcome(after, *flags)
+        columns: Any = tuple(np.array(c) for c in (board.reward, board.terminated, board.truncated, board.valid))
+        return Outcome(after, *columns)
 
     def close(self, state: WorldState) -> None:
         """Ends the environments behind a state; also happens by itself when the last state of theirs is dropped."""
@@ -295,6 +298,3 @@ class GymnasiumFamily:
         if int(state.turn) != worlds.turn:
             raise Fault(f"target {self.name}: an old state was used; its worlds have moved on and cannot be rewound")
         return worlds
-
-
-__all__ = ["Box", "Discrete", "GymnasiumFamily", "WorldState"]

@@ -169,7 +169,7 @@ def shifted(robot: str, seed: int = 0, change: Shift | None = None, **options: A
     edit(robot, env, change)
     if change.delay:
         env = ActionDelay(env, change.delay)
-    deviation = np.full(env.observation_space.shape, change.position_noise)
+    deviation = np.full(env.observation_space.shape or (), change.position_noise)
     first, last = ROBOTS[robot].velocities
     deviation[first:last] = change.velocity_noise
     return ObservationNoise(env, deviation)

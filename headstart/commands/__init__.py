@@ -1,0 +1,1 @@
+"""What each word of the command line does: experiments and reports composed, progress shown."""

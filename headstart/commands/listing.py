@@ -1,0 +1,46 @@
+"""`headstart list`: every name that the command line understands."""
+
+import inspect
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import headstart.learn as learn
+import headstart.nets.policies as policies
+from headstart.tasks import catalogue, targets
+
+
+def show() -> int:
+    """Prints the names, each with the first line of its documentation."""
+    console = Console()
+    families = {name: catalogue.family(name) for name in catalogue.names()}
+    sections = {
+        "families (--source)": {name: f"{first_line(about(it))}" for name, it in families.items()},
+        "targets (--target)": {
+            **{f"{name}:SEED": "Gymnasium's own, with other dynamics" for name in targets.names()},
+            "gym:ID": "any registered Gymnasium environment",
+            "package.module:function": "any function that returns one",
+        },
+        "learners": {it.__name__: first_line(it) for it in learn.ALL},
+        "policies": {it.__name__: first_line(it) for it in policies.ALL},
+    }
+    for title, entries in sections.items():
+        table = Table(
+            box=None, show_header=False, padding=(0, 1), title=title, title_justify="left", title_style="bold"
+        )
+        for name, line in entries.items():
+            table.add_row(escape(name), escape(line), style="")
+        console.print(table)
+        console.print()
+    return 0
+
+
+def about(family: object) -> object:
+    """Returns what documents a family: its robot, where it has one."""
+    return type(getattr(family, "robot", family))
+
+
+def first_line(thing: object) -> str:
+    """Returns the first line of a docstring."""
+    return (inspect.getdoc(thing) or "").partition("\n")[0]

@@ -1,0 +1,201 @@
+"""The main job: does pretraining on a family, nominal or randomized, give a head start on a scarce target?
+
+Every seed trains two sources, one on the family's plain dynamics and one on a spread of them. Each source meets the
+target as it is (zero-shot) and learns from k episodes of it (fine-tune); beside them learns a policy from scratch with
+the same k episodes, and an oracle for which the target costs nothing.
+
+Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
+"""
+
+import time
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import jax
+from jaxtyping import Array, Key
+
+from headstart.data.collect import play
+from headstart.learn.ppo import PPO
+from headstart.nets.policies import GaussianPolicy
+from headstart.run import episodes
+from headstart.run.ledger import Counts, Ledger
+from headstart.run.target import Target
+from headstart.run.train import Training, train
+from headstart.tasks.fixed import Fixed
+from headstart.transfer.fine_tune import OnPolicy
+from headstart.transfer.policy import require_same_spaces
+from headstart.transfer.protocol import FewShot, Shot
+from headstart.types import HostFamily, State, TaskDistribution, TaskFamily
+
+Method = Literal[
+    "scratch",
+    "zero-shot nominal",
+    "fine-tune nominal",
+    "zero-shot randomized",
+    "fine-tune randomized",
+    "oracle",
+]
+METHODS: tuple[Method, ...] = (
+    "scratch",
+    "zero-shot nominal",
+    "fine-tune nominal",
+    "zero-shot randomized",
+    "fine-tune randomized",
+    "oracle",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How much of everything; the one dial.
+
+    Attributes:
+        seeds: independent repetitions.
+        source_steps: environment steps of each pretraining.
+        oracle_steps: environment steps of the oracle on the target.
+        evaluation_episodes: for each method, k and seed.
+    """
+
+    seeds: int
+    source_steps: int
+    oracle_steps: int
+    evaluation_episodes: int
+
+
+SCALES = {
+    "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=10),
+    "small": Scale(seeds=3, source_steps=327_680, oracle_steps=131_072, evaluation_episodes=10),
+    "full": Scale(seeds=10, source_steps=2_000_000, oracle_steps=1_000_000, evaluation_episodes=50),
+}
+
+
+class Learning(NamedTuple):
+    """A source or an oracle is being trained: how far it is, and what its policy returns at home."""
+
+    seed: int
+    name: str
+    env_steps: int
+    total: int
+    mean_return: float
+    steps_per_second: float
+
+
+class Scored(NamedTuple):
+    """A method was evaluated on the target, in one seed."""
+
+    seed: int
+    method: Method
+    shots: int
+    shot: Shot
+    counts: Counts
+    source_steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadStart:
+    """The study.
+
+    Attributes:
+        source: the abundant family.
+        build_target: makes the scarce world, once for each arm.
+        nominal: the plain dynamics.
+        randomized: a spread of dynamics.
+        shots: numbers of target episodes to compare.
+        scale: how much of everything.
+        folder: where the ledgers are kept.
+        envs: environments side by side on the source.
+    """
+
+    source: TaskFamily
+    build_target: Callable[[], HostFamily]
+    nominal: TaskDistribution
+    randomized: TaskDistribution
+    shots: tuple[int, ...]
+    scale: Scale
+    folder: Path
+    envs: int = 64
+
+    def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Learning | Scored]]]:
+        """Returns the independent pieces of work of one seed; each yields what it finds as it goes."""
+        return {
+            "scratch": lambda: self.scratch(seed),
+            "nominal": lambda: self.transfer(seed, "nominal", self.nominal),
+            "randomized": lambda: self.transfer(seed, "randomized", self.randomized),
+            "oracle": lambda: self.oracle(seed),
+        }
+
+    def policy(self) -> GaussianPolicy:
+        """Returns the policy that every arm learns."""
+        return GaussianPolicy(observation=self.source.observation, action=self.source.action)
+
+    def tuning(self) -> OnPolicy:
+        """Returns how target episodes are learnt from: the same for every arm."""
+        return OnPolicy(
+            learner=PPO(
+                policy=self.policy(),
+                envs=1,
+                epochs=10,
+                minibatch_size=256,
+                learning_rate=3e-4,
+                target_kl=0.02,
+            )
+        )
+
+    def scratch(self, seed: int) -> Iterator[Scored]:
+        """Learns on the target alone, with the same budget of episodes."""
+        yield from self.meet(seed, "scratch", None, self.shots, 0)
+
+    def transfer(self, seed: int, kind: str, distribution: TaskDistribution) -> Iterator[Learning | Scored]:
+        """Trains a source and brings it to the target."""
+        learner = PPO(policy=self.policy(), envs=self.envs)
+        training = Training(family=self.source, learner=learner, distribution=distribution, envs=self.envs)
+        state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
+        for shots in (tuple(k for k in self.shots if k == 0), tuple(k for k in self.shots if k > 0)):
+            if shots:
+                method = f"{'fine-tune' if shots[0] else 'zero-shot'} {kind}"
+                yield from self.meet(seed, method, state, shots, self.scale.source_steps)  # pyright: ignore
+
+    def oracle(self, seed: int) -> Iterator[Learning | Scored]:
+        """Learns on the target as if it cost nothing, for scale: what there is to win."""
+        family = self.build_target()
+        envs = 32
+        learner = PPO(policy=self.policy(), envs=envs)
+        distribution = Fixed(task=family.task())
+        training = Training(family=family, learner=learner, distribution=distribution, envs=envs, steps=128)
+        state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps)
+        for scored in self.meet(seed, "oracle", state, (0,), 0):
+            counts = scored.counts._replace(adaptation_episodes=int(used.finished), adaptation_steps=int(used.steps))
+            yield scored._replace(counts=counts, shots=max(self.shots))
+
+    def learn(
+        self, seed: int, name: str, training: Training, env_steps: int
+    ) -> Generator[Learning, None, tuple[State, episodes.Episodes]]:
+        """Trains and says how it goes; returns the learner's last state and the episodes that it took."""
+        key = key_of(seed, name)
+        run, seen = training.start(key), episodes.start(training.envs)
+        began = time.monotonic()
+        for progress in train(training, run, env_steps):
+            run, seen = progress.run, episodes.track(seen, progress.rollout)
+            rate = float(run.env_steps) / (time.monotonic() - began)
+            mean = episodes.metrics(seen).get("rollout/ep_rew_mean", 0.0)
+            yield Learning(seed, name, int(run.env_steps), env_steps, mean, rate)
+        return run.learner, seen
+
+    def meet(
+        self, seed: int, method: Method, state: State | None, shots: tuple[int, ...], source_steps: int
+    ) -> Iterator[Scored]:
+        """Lets a policy meet the target through a ledger of its own."""
+        ledger = Ledger(path=self.folder / f"ledger-{method.replace(' ', '-')}-{seed}.json", budget=max(shots))
+        target = Target(self.build_target, ledger, play)
+        require_same_spaces(self.source, target)
+        protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
+        for shot in protocol.meet(key_of(seed, method), target, self.tuning(), state):
+            yield Scored(seed, method, shot.shots, shot, ledger.counts(), source_steps)
+
+
+def key_of(seed: int, name: str) -> Key[Array, ""]:
+    """Derives the key of one piece of work, so that none depends on which others are run."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))

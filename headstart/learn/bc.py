@@ -1,0 +1,99 @@
+"""Behaviour cloning: makes a demonstrator's actions likely."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+from headstart.learn.guard import blank, chosen, trainable
+from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm
+from headstart.maths.moments import weighted_mean
+from headstart.nets.policies import StochasticPolicy
+from headstart.types import Demonstration, Metrics, Params
+
+
+class BCState(NamedTuple):
+    """What changes while cloning.
+
+    Attributes:
+        params: the policy's, normaliser included.
+        optimizer: of its trainable part.
+    """
+
+    params: Params
+    optimizer: AdamState
+
+
+@dataclass(frozen=True, kw_only=True)
+class BC:
+    """Fits a policy to demonstrations by maximum likelihood: L = −E[ log π(a|s) ].
+
+    Hurts when the demonstrator saw what the policy does not (it averages over the hidden cause), and where one wrong
+    action leads to states that no demonstration shows.
+
+    Attributes:
+        policy: what is learnt: real or discrete actions alike.
+        learning_rate: of Adam.
+        steps: gradient steps in one update.
+        minibatch_size: rows of each, drawn with replacement.
+
+    Source: Pomerleau 1989, "ALVINN"; Ross and Bagnell 2010 for how errors compound.
+    """
+
+    policy: StochasticPolicy
+    learning_rate: float = 1e-3
+    steps: int = 100
+    minibatch_size: int = 256
+
+    def init(self, key: Key[Array, ""]) -> BCState:
+        params = self.policy.init(key)
+        return BCState(params, adam_init(trainable(params)))
+
+    def params(self, state: BCState) -> Params:
+        return state.params
+
+    @partial(jax.jit, static_argnames="self")
+    def update(self, key: Key[Array, ""], state: BCState, batch: Demonstration) -> tuple[BCState, Metrics]:
+        """Takes `steps` gradient steps on random rows; those with a number that is not finite are left out."""
+        finite = finite_rows(batch)
+        batch = blank(finite, batch)
+        state = state._replace(params=self.policy.normalize(state.params, batch.obs, finite))
+
+        def step(state: BCState, key: Key[Array, ""]) -> tuple[BCState, Metrics]:
+            index = jax.random.randint(key, (self.minibatch_size,), 0, finite.size)
+            return self._step(state, jax.tree.map(lambda x: x[index], (batch, finite)))
+
+        state, metrics = jax.lax.scan(step, state, jax.random.split(key, self.steps))
+        skipped = jnp.sum(metrics.pop("faults/nonfinite_update"))
+        metrics = {**jax.tree.map(jnp.mean, metrics), "faults/nonfinite_update": skipped}
+        return state, {**metrics, "faults/invalid_rows": jnp.sum((~finite).astype(jnp.float32))}
+
+    def _step(self, state: BCState, rows: tuple[Demonstration, Bool[Array, " row"]]) -> tuple[BCState, Metrics]:
+        weights = trainable(state.params)
+        (_, metrics), gradient = jax.value_and_grad(self._loss, has_aux=True)(weights, state.params, *rows)
+        finite = jnp.isfinite(global_norm(gradient))
+        taken = adam_step(gradient, state.optimizer, weights, self.learning_rate)
+        weights, optimizer = chosen(finite, taken, (weights, state.optimizer))
+        metrics = {name: jnp.where(finite, value, 0.0) for name, value in metrics.items()}
+        metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)
+        return BCState({**state.params, **weights}, optimizer), metrics
+
+    def _loss(
+        self, weights: Params, params: Params, batch: Demonstration, finite: Bool[Array, " row"]
+    ) -> tuple[Float[Array, ""], Metrics]:
+        params = {**params, **weights}
+        carry = self.policy.start(params, finite.size)
+        distribution, _ = self.policy.distribution(params, carry, batch.obs)
+        weight = finite.astype(jnp.float32)
+        loss = -weighted_mean(distribution.log_prob(batch.action), weight)
+        entropy = weighted_mean(distribution.entropy(), weight)
+        return loss, {"train/loss": loss, "train/entropy_loss": -entropy}
+
+
+def finite_rows(rows: PyTree[Array]) -> Bool[Array, " row"]:
+    """Tells which rows hold only finite numbers, in all leaves."""
+    leaves = [jnp.all(jnp.isfinite(x.reshape((x.shape[0], -1))), axis=1) for x in jax.tree.leaves(rows)]
+    return jnp.all(jnp.stack(leaves), axis=0)

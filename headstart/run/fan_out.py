@@ -1,0 +1,74 @@
+"""Several pieces of work side by side in threads, their findings in one stream.
+
+What a piece of work spends its time in (physics, compiled arithmetic, waiting for a target) holds no interpreter lock, so
+threads fill the cores, and everything that JAX has compiled is shared between them.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+
+class Failure(NamedTuple):
+    """A piece of work that broke."""
+
+    error: BaseException
+
+
+def fan_out(jobs: Sequence[Callable[[], Iterable[Any]]], workers: int) -> Iterator[Any]:
+    """Runs jobs, at most `workers` at a time, in their order, and yields whatever any of them yields.
+
+    Args:
+        jobs: each returns an iterable of findings.
+        workers: how many run at a time.
+
+    Raises:
+        BaseException: what the first broken job raised; the others end at their next finding.
+    """
+    waiting: queue.SimpleQueue[Callable[[], Iterable[Any]]] = queue.SimpleQueue()
+    found: queue.Queue[Any] = queue.Queue(maxsize=64)
+    stop, finished = threading.Event(), object()
+    for job in jobs:
+        waiting.put(job)
+
+    def report(finding: Any) -> None:
+        while not stop.is_set():
+            try:
+                return found.put(finding, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                try:
+                    job = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                for finding in job():
+                    report(finding)
+                    if stop.is_set():
+                        return
+        except BaseException as error:  # whatever it is, it belongs to whoever waits for the findings
+            report(Failure(error))
+        finally:
+            report(finished)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(jobs)))]
+    for thread in threads:
+        thread.start()
+    try:
+        running = len(threads)
+        while running:
+            finding = found.get()
+            if finding is finished:
+                running -= 1
+            elif isinstance(finding, Failure):
+                raise finding.error
+            else:
+                yield finding
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=30.0)

@@ -1,0 +1,172 @@
+"""MuJoCo's C engine for a batch of environments, each with a model, and so dynamics, of its own."""
+
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
+import copy
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+from jaxtyping import Float, Int
+from mujoco.rollout import Rollout
+
+from headstart.tasks.mujoco.model import STATE, settle
+from headstart.tasks.mujoco.randomize import Randomizer
+
+Values = Float[np.ndarray, "env parameter"]
+State = Float[np.ndarray, "env state"]
+Positions = Float[np.ndarray, "env body 3"]
+
+
+class Engine:
+    """Models, buffers and threads for `n` environments. Holds no state of a world: only a memo of the dynamics.
+
+    Each call starts from the full physical state that it is given and from nothing else, so the same state, dynamics
+    and control give the same bits, whatever was computed before. Not to be called from two threads at a time.
+    """
+
+    def __init__(self, randomizer: Randomizer, n: int, threads: int):
+        """Copies the model for each environment."""
+        model, robot = randomizer.model, randomizer.robot
+        self.randomizer = randomizer
+        self.held: Values = np.tile(randomizer.nominal, (n, 1))
+        self._models = [copy.copy(model) for _ in range(n)]
+        self._views = [randomizer.views(each) for each in self._models]
+        self._scratch = mujoco.MjData(model)
+        self._threads = [mujoco.MjData(model) for _ in range(max(1, threads))]
+        self._rollout = Rollout(nthread=threads)
+        self._steps = robot.about.frame_skip
+        self._watched = [model.body(name).id for name in robot.about.watched]
+        # a Runge-Kutta step computes positions once more after the sensors, and these are what Gymnasium reads
+        self._late = bool(self._watched) and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+        self._control = np.empty((n, self._steps, model.nu))
+        self._states = np.empty((n, self._steps, mujoco.mj_stateSize(model, STATE)))
+        self._sensors = np.empty((n, self._steps, model.nsensordata)) if self._watched else None
+
+    def hold(self, values: Values) -> None:
+        """Gives each environment's model the dynamics of its row, unless it has them already."""
+        if values is self.held:
+            return
+        different = values != self.held
+        rows = np.flatnonzero(different.any(axis=1))
+        if rows.size:
+            derived = (different[rows] & self.randomizer.derived).any(axis=1)
+            arrays = self.randomizer.arrays(values[rows])
+            for place, row in enumerate(rows.tolist()):
+                self.randomizer.write(self._models[row], self._views[row], arrays, place)
+                if derived[place]:
+                    settle(self._models[row], self._scratch)
+        self.held = values
+
+    def step(
+        self, state: State, control: Float[np.ndarray, "env action"], rows: Int[np.ndarray, " row"] | None = None
+    ) -> tuple[State, Positions]:
+        """Steps environments by `frame_skip` physics steps.
+
+        Args:
+            state: of every environment.
+            control: for each of them.
+            rows: which of them are stepped; None is all. What is returned for the others means nothing.
+
+        Returns:
+            The states afterwards, and the positions of the watched bodies in the last forward pass. The clock of an
+            environment that diverged stands still, or its state is not finite.
+        """
+        if rows is None:
+            return self._advance(self._models, state, control)
+        after, positions = state.copy(), np.zeros((len(state), len(self._watched), 3))
+        after[rows], positions[rows] = self._advance([self._models[row] for row in rows], state[rows], control[rows])
+        return after, positions
+
+    def forward(self, state: State, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row body 3"]:
+        """Computes where the watched bodies of some environments are, without a step."""
+        positions = np.empty((len(rows), len(self._watched), 3))
+        for place, row in enumerate(rows.tolist() if self._watched else ()):
+            mujoco.mj_setState(self._models[row], self._scratch, state[row], STATE)
+            mujoco.mj_kinematics(self._models[row], self._scratch)
+            positions[place] = self._scratch.xpos[self._watched]
+        return positions
+
+    def model(self, row: int) -> mujoco.MjModel:
+        """Returns a copy of an environment's model, to look at."""
+        return copy.copy(self._models[row])
+
+    def _advance(
+        self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
+    ) -> tuple[State, Positions]:
+        if self._late:
+            return self._advance_one_by_one(models, state, control)
+        n = len(state)
+        self._control[:n] = control[:, None]
+        self._rollout.rollout(
+            models,
+            self._threads,
+            state,
+            self._control[:n],
+            skip_checks=True,
+            nstep=self._steps,
+            state=self._states[:n],
+            sensordata=None if self._sensors is None else self._sensors[:n],
+        )
+        after = self._states[:n, -1].copy()
+        return after, np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
+
+    def _advance_one_by_one(
+        self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
+    ) -> tuple[State, Positions]:
+        after, positions, scratch = np.empty_like(state), np.empty((len(state), len(self._watched), 3)), self._scratch
+        for row, model in enumerate(models):
+            mujoco.mj_setState(model, scratch, state[row], STATE)
+            scratch.qacc_warmstart[:] = 0.0
+            scratch.ctrl[:] = control[row]
+            mujoco.mj_step(model, scratch, nstep=self._steps)
+            mujoco.mj_getState(model, scratch, after[row], STATE)
+            positions[row] = scratch.xpos[self._watched]
+        return after, positions
+
+
+@dataclass(frozen=True, eq=False)
+class Engines:
+    """The engines of a family, lent to one call at a time, so that two batches may be stepped from two threads.
+
+    A caller gets the engine that holds its dynamics already, if it is free. Else, up to `most` engines, a new one is
+    made; after that the one that was idle for longest changes its dynamics, or is put away for one of another size.
+
+    Attributes:
+        randomizer: writes dynamics into models.
+        threads: of each engine; 0 steps on the calling thread.
+        most: how many engines to keep.
+    """
+
+    randomizer: Randomizer
+    threads: int
+    most: int = 6
+    _idle: list[Engine] = field(default_factory=list)  # the one that was idle for longest comes first
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def lend(self, values: Values, held: Values | None = None) -> Iterator[Engine]:
+        """Lends an engine that holds `values`, by preference the one that holds `held` now."""
+        engine = self._take(values if held is None else held)
+        try:
+            engine.hold(values)
+            yield engine
+        finally:
+            with self._lock:
+                self._idle.append(engine)
+
+    def _take(self, held: Values) -> Engine:
+        with self._lock:
+            for place, engine in enumerate(self._idle):
+                if engine.held is held:
+                    return self._idle.pop(place)
+            if len(self._idle) >= self.most:
+                for place, engine in enumerate(self._idle):
+                    if len(engine.held) == len(held):
+                        return self._idle.pop(place)
+                self._idle.pop(0)
+        return Engine(self.randomizer, len(held), self.threads)

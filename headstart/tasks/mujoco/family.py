@@ -1,0 +1,245 @@
+"""A robot as a family of tasks: batched, with dynamics of its own for each environment."""
+
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import jax
+import mujoco
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, UInt64
+
+from headstart.spaces import Box, ParameterSpace
+from headstart.tasks.mujoco import draws
+from headstart.tasks.mujoco.engine import Engines
+from headstart.tasks.mujoco.model import STATE, compiled
+from headstart.tasks.mujoco.parameters import DELAY, LONGEST_DELAY, NOISE
+from headstart.tasks.mujoco.randomize import Randomizer
+from headstart.tasks.mujoco.readback import read
+from headstart.tasks.mujoco.robot import Physics, Robot, direction_and_speed
+from headstart.types import Outcome, Task
+
+_INITIAL, _NOISE, _TASK = 1, 2, 3  # streams of random numbers
+_LARGEST = 1e6  # a position or velocity beyond this is a simulation that diverged; MuJoCo's own limit is 1e10
+
+
+class WorldState(NamedTuple):
+    """All that a batch of environments is; a checkpoint needs nothing else. Arrays are never written to.
+
+    Attributes:
+        physics: MuJoCo's full physical state: time, positions, velocities.
+        bodies: where the watched bodies were in the engine's last forward pass.
+        queue: the latest actions, newest first.
+        seeds: of the observation noise of this step.
+        dynamics: the value of each of the family's parameters, in their order.
+        reward: what is asked for.
+    """
+
+    physics: Float[np.ndarray, "env state"]
+    bodies: Float[np.ndarray, "env body 3"]
+    queue: Float[np.ndarray, "env delay action"]
+    seeds: UInt64[np.ndarray, " env"]
+    dynamics: Float[np.ndarray, "env parameter"]
+    reward: dict[str, Float[np.ndarray, " env"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MujocoFamily:
+    """Simulated robots whose dynamics, direction and speed vary from task to task.
+
+    With nominal tasks, step by step what Gymnasium's environment does, to rounding: `mujoco.rollout` starts each
+    control step without the constraint solver's last solution.
+
+    Attributes:
+        robot: the model file and the functions of its state.
+        threads: that share the physics of one batch; 0 for the calling thread alone.
+        warm_start: whether the constraint solver may start from its last solution within a control step. Without, the
+            world is bit for bit Gymnasium's with the same option, and slower.
+    """
+
+    robot: Robot
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    warm_start: bool = True
+    kind: Literal["host"] = "host"
+    can_snapshot: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.robot.about.name
+
+    @property
+    def horizon(self) -> int | None:
+        return self.robot.about.horizon
+
+    @property
+    def observation(self) -> Box:
+        return Box((len(self.robot.about.scale),))
+
+    @cached_property
+    def action(self) -> Box:
+        low, high = self._model.actuator_ctrlrange.T
+        return Box((self._model.nu,), tuple(low.tolist()), tuple(high.tolist()))
+
+    @property
+    def dynamics(self) -> ParameterSpace:
+        return self._randomizer.space
+
+    @cached_property
+    def rewards(self) -> ParameterSpace:
+        return direction_and_speed(self.robot.about)
+
+    def task(self) -> Task:
+        dynamics, reward = self._nominal()
+        return Task(dynamics, reward, _told(reward))
+
+    def sample(self, key: Key[Array, ""], n: int) -> Task:
+        """Draws directions and speeds where the robot runs; the dynamics are nominal."""
+        dynamics, reward = (_repeated(part, n) for part in self._nominal())
+        if self.robot.about.speeds is not None:
+            high, low = np.asarray(jax.random.key_data(key), np.uint64)
+            unit = draws.uniform((high << np.uint64(32) | low) + np.arange(n, dtype=np.uint64), 2, _TASK)
+            slowest, fastest = self.robot.about.speeds
+            reward["direction"] = np.where(unit[:, 0] < 0.5, -1.0, 1.0).astype(np.float32)
+            reward["speed"] = (slowest + (fastest - slowest) * unit[:, 1]).astype(np.float32)
+        return Task(dynamics, reward, _told(reward))
+
+    def start(self, n: int) -> WorldState:
+        physics = np.zeros((n, mujoco.mj_stateSize(self._model, STATE)))
+        physics[:, 1 : 1 + self._model.nq] = self._model.qpos0
+        dynamics = np.tile(self._randomizer.nominal, (n, 1))
+        reward = {name: np.full(n, value, np.float64) for name, value in self.rewards.nominal().items()}
+        bodies = np.zeros((n, len(self.robot.about.watched), 3))
+        queue = np.zeros((n, 1 + LONGEST_DELAY, self._model.nu))
+        return WorldState(physics, bodies, queue, np.zeros(n, np.uint64), dynamics, reward)
+
+    def reset(self, seeds: Int[Any, " env"], state: WorldState, tasks: Task, where: Bool[Any, " env"]) -> WorldState:
+        rows = np.flatnonzero(where)
+        if not rows.size:
+            return state
+        seeds = np.asarray(seeds)[rows].astype(np.uint64)
+        qpos, qvel = self.robot.initial(draws.uniform(seeds, self.robot.about.draws, _INITIAL), self._model.qpos0)
+        dynamics = _with(state.dynamics, rows, self._randomizer.values(tasks.dynamics, rows))
+        physics = _with(state.physics, rows, np.concatenate([np.zeros((len(rows), 1)), qpos, qvel], axis=1))
+        with self._engines.lend(dynamics, state.dynamics) as engine:
+            bodies = engine.forward(physics, rows)
+        return WorldState(
+            physics=physics,
+            bodies=_with(state.bodies, rows, bodies),
+            queue=_with(state.queue, rows, 0.0),
+            seeds=_with(state.seeds, rows, seeds),
+            dynamics=dynamics,
+            reward=self._asked(state.reward, tasks.reward, rows),
+        )
+
+    def observe(self, state: WorldState) -> Float[np.ndarray, "env channel"]:
+        obs = self.robot.observe(self._split(state))
+        noise = state.dynamics[:, self._randomizer.column[NOISE]]
+        if not noise.any():
+            return obs
+        error = draws.normal(state.seeds, obs.shape[1], _NOISE) * np.asarray(self.robot.about.scale)
+        return obs + noise[:, None] * error
+
+    def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
+        where, action = np.asarray(where), np.asarray(action)
+        rows = None if where.all() else np.flatnonzero(where)
+        queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
+        delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
+        with self._engines.lend(state.dynamics) as engine:
+            physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay], rows)
+        seeds = np.asarray(seeds).astype(np.uint64, copy=False)
+        after = state._replace(physics=physics, bodies=bodies, queue=queue, seeds=seeds)
+        valid: Any = ~where | self._intact(state, after)
+        kept = ~where | ~valid  # what rests, and what broke, stays what it was: finite
+        if kept.any():
+            after = _keep(kept, state, after)
+            action = np.where(kept[:, None], np.zeros((), action.dtype), action)
+        now = self._split(after)
+        reward: Any = np.where(kept, 0.0, self.robot.reward(self._split(state), now, action, state.reward))
+        return Outcome(after, reward, self.robot.terminated(now) & ~kept, np.zeros_like(valid), valid)
+
+    def place(
+        self, state: WorldState, qpos: Float[Any, "env position"], qvel: Float[Any, "env velocity"]
+    ) -> WorldState:
+        """Puts every environment into a given pose at time 0; waiting actions are forgotten."""
+        clock = np.zeros((len(state.physics), 1))
+        physics = np.concatenate([clock, np.asarray(qpos, np.float64), np.asarray(qvel, np.float64)], axis=1)
+        with self._engines.lend(state.dynamics) as engine:
+            bodies = engine.forward(physics, np.arange(len(physics)))
+        return state._replace(physics=physics, bodies=bodies, queue=np.zeros_like(state.queue))
+
+    def physics(self, state: WorldState) -> Physics:
+        """Returns joint positions and velocities, to draw a picture of or to start from."""
+        return self._split(state)
+
+    def models(self, state: WorldState) -> list[mujoco.MjModel]:
+        """Returns a copy of each environment's model, with its dynamics."""
+        with self._engines.lend(state.dynamics) as engine:
+            return [engine.model(row) for row in range(len(state.physics))]
+
+    def parameters(self, model: mujoco.MjModel) -> dict[str, float]:
+        """Reads the physical parameters back from a model. Delay and noise are not in a model."""
+        return read(self._randomizer, model)
+
+    @cached_property
+    def _model(self) -> mujoco.MjModel:
+        return compiled(self.robot.about.asset, self.robot.about.watched, self.warm_start)
+
+    @cached_property
+    def _randomizer(self) -> Randomizer:
+        return Randomizer(self._model, self.robot)
+
+    @cached_property
+    def _engines(self) -> Engines:
+        return Engines(self._randomizer, self.threads)
+
+    def _nominal(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.dynamics.nominal(), self.rewards.nominal()
+
+    def _split(self, state: WorldState) -> Physics:
+        end = 1 + self._model.nq
+        return Physics(state.physics[:, 1:end], state.physics[:, end : end + self._model.nv], state.bodies)
+
+    def _intact(self, before: WorldState, after: WorldState) -> Bool[np.ndarray, " env"]:
+        # the engine stops the clock of an environment at its first warning: bad positions, bad control, full buffers
+        step = self._model.opt.timestep
+        clock = after.physics[:, 0] > before.physics[:, 0] + (self.robot.about.frame_skip - 0.5) * step
+        largest = np.abs(after.physics[:, 1:]).max(axis=1)
+        return clock & (largest < _LARGEST)  # False for what is not a number
+
+    def _asked(
+        self, old: dict[str, np.ndarray], given: dict[str, Any], rows: Int[np.ndarray, " row"]
+    ) -> dict[str, np.ndarray]:
+        for name in given:
+            self.rewards[name]  # raises for a name that does not exist
+        return {
+            name: _with(value, rows, np.asarray(given[name])[rows]) if name in given else value
+            for name, value in old.items()
+        }
+
+
+def _keep(kept: Bool[np.ndarray, " env"], before: WorldState, after: WorldState) -> WorldState:
+    """Returns the state afterwards, but the one before where `kept`. A step changes no dynamics and no reward."""
+    rows = np.flatnonzero(kept)
+    changed = ("physics", "bodies", "queue", "seeds")
+    old = {name: _with(getattr(after, name), rows, getattr(before, name)[rows]) for name in changed}
+    return after._replace(**old)
+
+
+def _with(array: np.ndarray, rows: Int[np.ndarray, " row"], values: Any) -> np.ndarray:
+    """Returns a copy in which some rows are others."""
+    array = array.copy()
+    array[rows] = values
+    return array
+
+
+def _repeated(part: dict[str, Any], n: int) -> dict[str, Any]:
+    return {name: np.repeat(value, n) for name, value in part.items()}
+
+
+def _told(reward: dict[str, np.ndarray]) -> np.ndarray | tuple[()]:
+    """What a task-aware agent is told: the reward's parameters, in their order, on a last axis."""
+    return np.stack(list(reward.values()), axis=-1) if reward else ()

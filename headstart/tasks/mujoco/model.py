@@ -1,0 +1,73 @@
+"""MJCF files of the installed Gymnasium, compiled for simulation or for pictures."""
+
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
+from functools import cache
+from pathlib import Path
+
+import mujoco
+from gymnasium.envs.mujoco import mujoco_env
+
+from headstart.errors import Fault
+
+STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
+
+
+def specification(asset: str) -> mujoco.MjSpec:
+    """Reads one of Gymnasium's MJCF files into an editable description.
+
+    Raises:
+        Fault: if the installed Gymnasium does not have it.
+    """
+    path = Path(mujoco_env.__file__).parent / "assets" / asset
+    if not path.is_file():
+        raise Fault(f"the installed gymnasium has no {asset!r}; reinstall gymnasium 1.1 or newer")
+    return mujoco.MjSpec.from_file(str(path))
+
+
+@cache
+def compiled(asset: str, watched: tuple[str, ...] = (), warm_start: bool = True) -> mujoco.MjModel:
+    """Compiles a model for simulation. One object for each set of arguments: copy it before writing to it.
+
+    The engine must not put a diverged world back to its start by itself, so that this is off. Textures and materials
+    go, since there is a copy of the model for every environment and they are most of its size. A sensor reports the
+    position of each watched body.
+
+    Args:
+        asset: name of the MJCF file.
+        watched: bodies to report.
+        warm_start: whether the constraint solver may start from its last solution.
+    """
+    spec = specification(asset)
+    for geom in spec.geoms:
+        geom.material = ""
+    for part in [*spec.materials, *spec.textures]:
+        spec.delete(part)
+    for body in watched:
+        spec.add_sensor(
+            name=f"position:{body}",
+            type=mujoco.mjtSensor.mjSENS_FRAMEPOS,
+            objtype=mujoco.mjtObj.mjOBJ_XBODY,
+            objname=body,
+        )
+    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+    if not warm_start:
+        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_WARMSTART
+    total, spec.compiler.settotalmass = spec.compiler.settotalmass, -1.0  # deprecated there, so done here
+    model = spec.compile()
+    if total > 0:
+        mujoco.mj_setTotalmass(model, total)
+        settle(model, mujoco.MjData(model))
+    return model
+
+
+def settle(model: mujoco.MjModel, scratch: mujoco.MjData) -> None:
+    """Makes the derived constants of a model consistent with masses, inertias and armatures that were written to it.
+
+    `mj_setConst` puts its data into the reference pose, so these must be scratch data and never those of a running
+    world. It leaves the mean inertia as it was (seen in MuJoCo 3.17), which scales the constraint solver's tolerance,
+    so that a model edited in place would not be quite the model compiled anew.
+    """
+    mujoco.mj_setConst(model, scratch)
+    model.stat.meaninertia = sum(model.dof_M0.tolist()) / model.nv

@@ -1,0 +1,190 @@
+"""How the parameters of tasks are written into a MuJoCo model that already exists.
+
+Every write starts from the values that the compiler left, never from those that are there now, so nothing accumulates.
+Recompiling the model would do the same a hundred times more slowly.
+"""
+
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import mujoco
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from headstart.errors import InputError, unknown
+from headstart.spaces import ParameterSpace
+from headstart.tasks.mujoco.parameters import Target, targets
+from headstart.tasks.mujoco.rigid import Inertia, attach
+from headstart.tasks.mujoco.robot import Robot
+
+_MODEL = ("body_mass", "body_inertia", "body_ipos", "body_iquat")
+_MODEL += ("geom_friction", "dof_damping", "dof_armature", "actuator_gear")
+_OPTION = ("gravity", "density", "viscosity")
+# kinds on which constants depend that the compiler derives: inverse weights, mean inertia, subtree masses
+_DERIVED = ("mass", "payload", "armature", "gear")
+
+
+class Scatter(NamedTuple):
+    """Parameters that are written into one array alike: which columns of values go to which rows."""
+
+    field: str
+    factor: bool
+    columns: Int[np.ndarray, " write"]
+    indices: Int[np.ndarray, " write"]
+
+
+@dataclass(frozen=True, eq=False)
+class Randomizer:
+    """The parameters of one model: their space, and their way into the model and out of it.
+
+    Attributes:
+        model: as compiled. Read, never written to.
+        robot: whose model it is.
+    """
+
+    model: mujoco.MjModel
+    robot: Robot
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Every parameter and its place, in the order of the columns of `values`."""
+        return targets(self.model, self.robot)
+
+    @cached_property
+    def space(self) -> ParameterSpace:
+        """What may vary."""
+        return ParameterSpace(tuple(target.parameter for target in self.targets))
+
+    @cached_property
+    def column(self) -> dict[str, int]:
+        """The column of each parameter."""
+        return {target.parameter.name: column for column, target in enumerate(self.targets)}
+
+    @cached_property
+    def nominal(self) -> Float[np.ndarray, " parameter"]:
+        """The values of the plain world."""
+        return np.array([target.parameter.nominal for target in self.targets])
+
+    @cached_property
+    def derived(self) -> Bool[np.ndarray, " parameter"]:
+        """Which parameters need `settle` after they were written."""
+        return np.array([name.partition(":")[0] in _DERIVED for name in self.column])
+
+    @cached_property
+    def defaults(self) -> dict[str, np.ndarray]:
+        """The snapshot that every write starts from: only the arrays that some parameter changes."""
+        written = {name for target in self.targets for name in target.fields}
+        written |= set(_MODEL[:4]) if "payload" in written else set()
+        written |= {"geom_friction"} if "friction" in written else set()
+        defaults = {name: getattr(self.model, name).copy() for name in _MODEL if name in written}
+        return defaults | {
+            name: np.atleast_1d(getattr(self.model.opt, name)) * 1.0 for name in _OPTION if name in written
+        }
+
+    @cached_property
+    def scatters(self) -> tuple[Scatter, ...]:
+        """All writes into plain arrays, gathered by array."""
+        gathered: dict[tuple[str, bool], list[tuple[int, int]]] = {}
+        for column, target in enumerate(self.targets):
+            for name in target.fields:
+                if name in self.defaults:
+                    places = gathered.setdefault((name, target.parameter.unit == "× nominal"), [])
+                    places += [(column, index) for index in target.indices]
+        return tuple(Scatter(*key, *np.array(places).T) for key, places in gathered.items())
+
+    def values(self, dynamics: Mapping[str, Any], rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row p"]:
+        """Reads the named parameters of some environments; what is not named is nominal.
+
+        Args:
+            dynamics: a batch of tasks' dynamics, axis `env` first.
+            rows: the environments that are meant.
+
+        Raises:
+            InputError: for an unknown name, or a value that no world can have.
+        """
+        for name in dynamics:
+            if name not in self.column:
+                raise unknown("parameter", name, list(self.column))
+        values = np.tile(self.nominal, (len(rows), 1))
+        for name, given in dynamics.items():
+            values[:, self.column[name]] = np.asarray(given)[rows]
+        legal = (values >= self._limits[0]) & (values <= self._limits[1])
+        if not legal.all():
+            row, column = np.argwhere(~legal)[0]
+            parameter = self.targets[column].parameter
+            raise InputError(
+                f"parameter {parameter.name!r}: {values[row, column]:g} is not in "
+                f"[{parameter.low}, {parameter.high}] {parameter.unit}"
+            )
+        return values
+
+    def arrays(self, values: Float[np.ndarray, "row parameter"]) -> dict[str, Float[np.ndarray, "row ..."]]:
+        """Computes the model's arrays for each row of values, from the defaults."""
+        arrays = {name: np.repeat(default[None], len(values), axis=0) for name, default in self.defaults.items()}
+        for field, factor, columns, indices in self.scatters:
+            array, given = arrays[field], values[:, columns]
+            given = given.reshape(*given.shape, *[1] * (array.ndim - 2))
+            if factor:
+                array[:, indices] *= given
+            else:
+                array[:, indices] = given
+        self._slip(values, arrays)
+        self._load(values, arrays)
+        return arrays
+
+    def views(self, model: mujoco.MjModel) -> dict[str, np.ndarray]:
+        """Returns views of a model's own arrays, by the names that `arrays` uses; scalars have none."""
+        model_views = {name: getattr(model, name) for name in self.defaults if name in _MODEL}
+        return model_views | ({"gravity": model.opt.gravity} if "gravity" in self.defaults else {})
+
+    def write(
+        self, model: mujoco.MjModel, views: dict[str, np.ndarray], arrays: dict[str, np.ndarray], row: int
+    ) -> None:
+        """Writes one row into a model of the same shape; `settle` must follow where constants derive from it."""
+        for name, array in arrays.items():
+            if name in views:
+                views[name][...] = array[row]
+            else:
+                setattr(model.opt, name, float(array[row, 0]))
+
+    def _slip(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
+        """Makes the sliding friction of every contact with the floor what was asked for.
+
+        MuJoCo takes the larger coefficient of two geoms, so scaling one of them may do nothing. Where friction differs
+        from nominal, each geom gets the coefficient that its contact with the floor shall have, and the floor the
+        smallest of these.
+        """
+        if self.robot.about.floor is None:
+            return
+        columns = [column for column, target in enumerate(self.targets) if target.fields == ("friction",)]
+        changed = np.flatnonzero((values[:, columns] != 1.0).any(axis=1))
+        if not changed.size:
+            return
+        floor, default = self.model.geom(self.robot.about.floor).id, self.defaults["geom_friction"][:, 0]
+        slide = np.tile(np.maximum(default, default[floor]), (changed.size, 1))
+        for column in columns:
+            slide[:, self.targets[column].indices] *= values[changed, column, None]
+        slide[:, floor] = np.delete(slide, floor, axis=1).min(axis=1)
+        arrays["geom_friction"][changed, :, 0] = slide
+
+    def _load(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
+        """Fixes the payload to its carrier, where there is one."""
+        column = self.column[f"payload:{self.robot.about.carrier}"]
+        rows, (body,) = np.flatnonzero(values[:, column]), self.targets[column].indices
+        if rows.size:
+            names = ("body_mass", "body_ipos", "body_inertia", "body_iquat")
+            bare = Inertia._make(arrays[name][rows, body] for name in names)
+            loaded = attach(bare, values[rows, column], self.robot.about.carry_at)
+            for name, array in zip(names, loaded, strict=True):
+                arrays[name][rows, body] = array
+
+    @cached_property
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        # in single precision, in which values travel
+        parameters = [target.parameter for target in self.targets]
+        return np.array([p.low for p in parameters], np.float32), np.array([p.high for p in parameters], np.float32)
