@@ -1,5 +1,7 @@
 """The point maze: motion by hand, walls that hold, goals that can be reached."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,6 @@ from headstart.types import Task
 KEY = jax.random.key(0)
 MANY = 10_000
 STEP = jax.jit(PointMaze.step, static_argnums=0)
-STEPS = jax.jit(lambda family, *batch: jax.vmap(family.step)(*batch), static_argnums=0)
 RESETS = jax.jit(lambda family, keys: jax.vmap(family.reset, in_axes=(0, None))(keys, family.task()), static_argnums=0)
 SAMPLE = jax.jit(PointMaze.sample, static_argnums=(0, 2))
 FREE = jax.jit(lambda family, places: jax.vmap(family.is_free)(places), static_argnums=0)
@@ -33,16 +34,26 @@ def moved(family, position, velocity, action, task):
     return STEP(family, KEY, state, jnp.asarray(action, jnp.float32), task)
 
 
-def random_states(family, key):
-    """Free places anywhere in the maze, velocities up to the limit and over it, full and overfull forces."""
+@partial(jax.jit, static_argnames=("family", "steps"))
+def wander(key, family, steps):
+    """Free places anywhere in the maze, velocities up to the limit and over it, full and overfull forces, any dynamics.
+
+    Returns the states after each of the steps, and whether each is free; axes `step many` in front.
+    """
     places, velocities, forces, dynamics = jax.random.split(key, 4)
-    position = SAMPLE(family, places, MANY).reward["goal"]
+    units = jax.random.uniform(dynamics, (len(family.dynamics), MANY))
+    values = {p.name: p.low + (p.high - p.low) * unit for p, unit in zip(family.dynamics.values(), units, strict=True)}
+    goal = family.sample(places, MANY).reward["goal"]
     velocity = jax.random.uniform(velocities, (MANY, 2), minval=-3, maxval=3) * family.top_speed
     force = jax.random.uniform(forces, (MANY, 2), minval=-2, maxval=2)
-    units = np.asarray(jax.random.uniform(dynamics, (MANY, len(family.dynamics))))
-    values = {name: jnp.asarray(value) for name, value in family.dynamics.from_unit(units).items()}
-    goal = jnp.zeros((MANY, 2))
-    return PointState(position, velocity), force, Task(values, {"goal": goal}, goal)
+    task = Task(values, {"goal": goal}, goal)
+
+    def step(state, _):
+        state = jax.vmap(lambda *rest: family.step(key, *rest).state)(state, force, task)
+        return state, (state, jax.vmap(family.is_free)(state.position))
+
+    start = PointState(goal, velocity)
+    return start, *jax.lax.scan(step, start, None, steps)[1]
 
 
 def test_one_substep_by_hand():
@@ -92,23 +103,18 @@ def test_the_wall_takes_the_velocity_of_its_axis_only():
 @pytest.mark.parametrize("name", MAZES)
 def test_no_state_and_no_force_lead_into_a_wall(name):
     family = PointMaze(maze=name)
-    state, force, task = random_states(family, jax.random.key(1))
-    keys = jax.random.split(KEY, MANY)
-    for _ in range(3):
-        state = STEPS(family, keys, state, force, task).state
-        assert FREE(family, state.position).all()
-        assert np.isfinite(state.position).all() and (np.abs(state.velocity) <= family.top_speed).all()
+    _, states, free = wander(jax.random.key(1), family, 5)
+    assert free.all()
+    assert np.isfinite(states.position).all() and (np.abs(states.velocity) <= family.top_speed).all()
 
 
 def test_no_point_passes_a_wall():
     # the wall in the middle is one cell thick, and there is no way round it
     family = PointMaze(maze="#########\n#S  #   #\n#   #   #\n#   #   #\n#########", top_speed=18.0)
-    state, force, task = random_states(family, jax.random.key(2))
-    assert (state.position[:, 0] < 4).all(), "the other side cannot be reached, so no goal is drawn there"
-    keys = jax.random.split(KEY, MANY)
-    for _ in range(20):
-        state = STEPS(family, keys, state, force, task).state
-    assert (state.position[:, 0] < 4).all()
+    start, states, _ = wander(jax.random.key(2), family, 30)
+    assert (start.position[:, 0] < 4).all(), "the other side cannot be reached, so no goal is drawn there"
+    assert (states.position[..., 0] < 4).all()
+    assert (states.position[..., 0] > 3.998).any(), "nobody tried"
 
 
 def test_a_corner_between_two_walls_is_closed():
