@@ -1,7 +1,7 @@
 """The law table of worlds: what every family must obey, whatever it simulates.
 
-A new family is one entry in `FAMILIES`. Laws of the contract are asked of the family itself; laws of behaviour are asked
-through the seam, so that worlds inside and outside JAX answer the same questions.
+A new family is one entry in `FAMILIES`. Laws of the contract are asked of the family itself; laws of behaviour are
+asked through the seam, so that worlds inside and outside JAX answer the same questions.
 """
 
 import dataclasses
@@ -24,10 +24,8 @@ from headstart.types import HostFamily, JaxFamily, TaskFamily
 KEY = jax.random.key(0)
 FAMILIES = [
     PointMaze(maze="open", horizon=16),
-    PointMaze(maze="u", reward_kind="dense", horizon=16),
     Pendulum(horizon=16),
     PointNavigation(horizon=16),
-    PointNavigation(goals="half_circle", reward_kind="sparse", horizon=16),
 ]
 JAX_FAMILIES = [family for family in FAMILIES if family.kind == "jax"]
 ENVS, STEPS = 3, 20  # longer than the horizon of every entry, so that each law sees an end
@@ -153,27 +151,14 @@ def test_every_parameter_of_the_dynamics_matters(family):
 @every_jax_family
 def test_reset_observe_and_step_are_pure_and_keep_shape_and_type(family):
     task, action = family.task(), jnp.zeros(family.action.shape)
-    state = family.reset(KEY, task)
-    jax.tree.map(np.testing.assert_array_equal, state, family.reset(KEY, task))
-    outcome = family.step(KEY, state, action, task)
-    jax.tree.map(np.testing.assert_array_equal, outcome, family.step(KEY, state, action, task))
+    reset, step = jax.jit(family.reset), jax.jit(family.step)
+    state = reset(KEY, task)
+    jax.tree.map(np.testing.assert_array_equal, state, reset(KEY, task))
+    outcome = step(KEY, state, action, task)
+    jax.tree.map(np.testing.assert_array_equal, outcome, step(KEY, state, action, task))
     before, after = (jax.tree.map(lambda x: (x.shape, x.dtype), s) for s in (state, outcome.state))
     assert before == after
     for flag in (outcome.terminated, outcome.truncated, outcome.valid):
         assert flag.shape == () and flag.dtype == bool
     for leaf in jax.tree.leaves(state):
         assert not leaf.weak_type, "a weak type compiles everything twice"
-
-
-@every_jax_family
-def test_whole_rollouts_can_be_vmapped_over_seeds(family):
-    tasks, policy = family.sample(KEY, ENVS), Wandering(action=family.action)
-
-    def play(key):
-        return collect(key, family, policy, {}, begin(key, family, policy, {}, tasks, ENVS), tasks, STEPS)[0]
-
-    keys = jax.random.split(KEY, 2)
-    together = jax.vmap(play)(keys)
-    alone = roll(family, tasks, key=keys[1])
-    # vmap may fuse arithmetic differently, so a rounding may differ; ends of episodes may not
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b[1], rtol=1e-4, atol=1e-4), alone, together)
