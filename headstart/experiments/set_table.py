@@ -221,9 +221,7 @@ def first_enough(right: Right, skills: Sequence[str], last: int) -> int | None:
     return None
 
 
-def _arms(
-    experiment: SetTable, prepared: _Prepared, arrival: np.ndarray, order: int
-) -> dict[tuple[str, str], Right]:
+def _arms(experiment: SetTable, prepared: _Prepared, arrival: np.ndarray, order: int) -> dict[tuple[str, str], Right]:
     """For every arm and protocol, whether a skill counts after n demonstrations."""
     arms: dict[tuple[str, str], Right] = {}
     single: dict[str, tuple[Mode, ...]] = {mode: (mode,) for mode in MODES}
@@ -357,6 +355,8 @@ def past_sources(given: Sequence[str]) -> tuple[Source, ...]:
     for word in given:
         task, sign, path = word.partition("=")
         if not (task and sign and path and Path(path).exists()):
-            raise InputError(f"--past {word!r}: expected TASK=PATH with a path that exists, such as ClearTable=old_demos")
+            raise InputError(
+                f"--past {word!r}: expected TASK=PATH with a path that exists, such as ClearTable=old_demos"
+            )
         sources.append(Source(path=path, task=task))
     return tuple(sources)

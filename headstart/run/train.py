@@ -98,4 +98,3 @@ def train(training: Training, run: Run, env_steps: int) -> Iterator[Progress]:
         progress = training.advance(run)
         run = progress.run
         yield progress
-
