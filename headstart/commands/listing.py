@@ -26,7 +26,9 @@ def show() -> int:
         "policies": {it.__name__: first_line(it) for it in policies.ALL},
     }
     for title, entries in sections.items():
-        table = Table(box=None, show_header=False, padding=(0, 1), title=title, title_justify="left", title_style="bold")
+        table = Table(
+            box=None, show_header=False, padding=(0, 1), title=title, title_justify="left", title_style="bold"
+        )
         for name, line in entries.items():
             table.add_row(escape(name), escape(line), style="")
         console.print(table)

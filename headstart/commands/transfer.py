@@ -1,6 +1,7 @@
 """`headstart transfer`: the main job, from words to a table, a summary, a page and a film."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from headstart.experiments.head_start import METHODS, SCALES, HeadStart, Learnin
 from headstart.maths.statistics import summarize
 from headstart.report.folder import Arm
 from headstart.report.page import write_report
+from headstart.run import summary as summaries
 from headstart.run.fan_out import fan_out
 from headstart.run.metrics import Writer
 from headstart.run.record import RunFolder, create_run, versions
-from headstart.run.summary import ArmSummary, Summary, write_summary
+from headstart.run.summary import Summary, write_summary
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
@@ -44,7 +46,7 @@ def run(options: Transfer) -> int:
                 findings.add(found)
                 display.scored(findings.report_arms(), said(found))
     writer.close()
-    write_summary(folder.path, findings.summary())
+    write_summary(folder.summary, findings.summary())
     page = write_report(folder.path)
     console.print(f"\n{page}", highlight=False, soft_wrap=True)
     return 0
@@ -116,29 +118,39 @@ class Findings:
         """Takes one more evaluation in."""
         self.scored.append(found)
 
-    def arms(self) -> list[ArmSummary]:
+    def arms(self) -> list[summaries.Arm]:
         """Sums up each method at each k over the seeds that have finished it."""
         order = {method: i for i, method in enumerate(METHODS)}
-        keys = sorted({(found.method, found.shot.shots) for found in self.scored}, key=lambda k: (order[k[0]], k[1]))
+        keys = sorted({(found.method, found.shots) for found in self.scored}, key=lambda k: (order[k[0]], k[1]))
         return [self._arm(method, shots) for method, shots in keys]
 
-    def _arm(self, method: str, shots: int) -> ArmSummary:
-        mine = sorted((f for f in self.scored if (f.method, f.shot.shots) == (method, shots)), key=lambda f: f.seed)
+    def _arm(self, method: str, shots: int) -> summaries.Arm:
+        mine = sorted((f for f in self.scored if (f.method, f.shots) == (method, shots)), key=lambda f: f.seed)
         per_seed = [float(np.mean(found.shot.returns)) for found in mine]
         spread = summarize(np.array(per_seed))
-        return ArmSummary(
+        return summaries.Arm(
             method=method,
             shots=shots,
             iqm=spread["iqm"],
             low=spread["low"],
             high=spread["high"],
-            per_seed=per_seed,
-            adaptation_episodes=sum(found.counts.adaptation_episodes for found in mine),
-            selection_episodes=sum(found.counts.selection_episodes for found in mine),
-            evaluation_episodes=sum(len(found.shot.returns) for found in mine),
-            target_steps=sum(found.counts.target_steps for found in mine),
+            per_seed=tuple(per_seed),
+            adaptation_episodes=max(found.counts.adaptation_episodes for found in mine),
+            selection_episodes=max(found.counts.selection_episodes for found in mine),
+            evaluation_episodes=max(len(found.shot.returns) for found in mine),
+            target_steps=max(found.counts.target_steps for found in mine),
             wall_seconds=sum(found.shot.wall_seconds for found in mine),
         )
+
+    def curves(self) -> Iterator[summaries.Curve]:
+        """Yields the return of each adaptation episode in order, for every method that had any."""
+        for method in METHODS:
+            mine = sorted((f for f in self.scored if f.method == method), key=lambda f: (f.seed, f.shots))
+            last = {found.seed: found.shot.practice for found in mine}  # of each seed the longest, since it comes last
+            if last and min(map(len, last.values())):
+                points = min(map(len, last.values()))
+                rows = tuple(tuple(map(float, practice[:points])) for practice in last.values())
+                yield summaries.Curve(method=method, episodes=tuple(range(1, points + 1)), per_seed=rows)
 
     def report_arms(self) -> list[Arm]:
         """Returns the same for the table."""
@@ -151,10 +163,11 @@ class Findings:
             source=settings["source"],
             target=settings["target"],
             size=settings["size"],
-            shots=settings["shots"],
-            seeds=settings["seeds"],
+            shots=tuple(settings["shots"]),
+            seeds=tuple(settings["seeds"]),
             versions=versions(),
-            arms=self.arms(),
+            arms=tuple(self.arms()),
+            curves=tuple(self.curves()),
         )
 
 
@@ -172,7 +185,7 @@ def metrics_of(found: Learning) -> dict[str, Any]:
 def said(found: Scored) -> str:
     """Says one evaluation in a line."""
     mean = float(np.mean(found.shot.returns))
-    return f"{found.method}, k = {found.shot.shots}, seed {found.seed}: return {mean:,.0f}"
+    return f"{found.method}, k = {found.shots}, seed {found.seed}: return {mean:,.0f}"
 
 
 def new_folder(name: str) -> Path:

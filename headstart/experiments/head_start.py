@@ -9,7 +9,7 @@ Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
 
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -20,7 +20,7 @@ from jaxtyping import Array, Key
 from headstart.data.collect import play
 from headstart.learn.ppo import PPO
 from headstart.nets.policies import GaussianPolicy
-from headstart.run.episodes import Episodes
+from headstart.run import episodes
 from headstart.run.ledger import Counts, Ledger
 from headstart.run.target import Target
 from headstart.run.train import Training, train
@@ -88,6 +88,7 @@ class Scored(NamedTuple):
 
     seed: int
     method: Method
+    shots: int
     shot: Shot
     counts: Counts
     source_steps: int
@@ -151,7 +152,7 @@ class HeadStart:
         """Trains a source and brings it to the target."""
         learner = PPO(policy=self.policy(), envs=self.envs)
         training = Training(family=self.source, learner=learner, distribution=distribution, envs=self.envs)
-        state = yield from self.learn(seed, kind, training, self.scale.source_steps)
+        state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
         for shots in (tuple(k for k in self.shots if k == 0), tuple(k for k in self.shots if k > 0)):
             if shots:
                 method = f"{'fine-tune' if shots[0] else 'zero-shot'} {kind}"
@@ -164,19 +165,24 @@ class HeadStart:
         learner = PPO(policy=self.policy(), envs=envs)
         distribution = Fixed(task=family.task())
         training = Training(family=family, learner=learner, distribution=distribution, envs=envs, steps=128)
-        state = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps)
-        yield from self.meet(seed, "oracle", state._replace(accumulated=state.accumulated[:1]), (0,), 0)
+        state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps)
+        for scored in self.meet(seed, "oracle", state, (0,), 0):
+            counts = scored.counts._replace(adaptation_episodes=int(used.finished), adaptation_steps=int(used.steps))
+            yield scored._replace(counts=counts, shots=max(self.shots))
 
-    def learn(self, seed: int, name: str, training: Training, env_steps: int) -> Iterator[Learning]:
-        """Trains and says how it goes; returns the learner's last state."""
+    def learn(
+        self, seed: int, name: str, training: Training, env_steps: int
+    ) -> Generator[Learning, None, tuple[State, episodes.Episodes]]:
+        """Trains and says how it goes; returns the learner's last state and the episodes that it took."""
         key = key_of(seed, name)
-        run, episodes = training.start(key), Episodes.start(training.envs)
+        run, seen = training.start(key), episodes.start(training.envs)
         began = time.monotonic()
         for progress in train(training, run, env_steps):
-            run, episodes = progress.run, episodes.after(progress.rollout)
+            run, seen = progress.run, episodes.track(seen, progress.rollout)
             rate = float(run.env_steps) / (time.monotonic() - began)
-            yield Learning(seed, name, int(run.env_steps), env_steps, episodes.mean_return, rate)
-        return run.learner  # pyright: ignore[reportReturnType]
+            mean = episodes.metrics(seen).get("rollout/ep_rew_mean", 0.0)
+            yield Learning(seed, name, int(run.env_steps), env_steps, mean, rate)
+        return run.learner, seen
 
     def meet(
         self, seed: int, method: Method, state: State | None, shots: tuple[int, ...], source_steps: int
@@ -187,7 +193,7 @@ class HeadStart:
         require_same_spaces(self.source, target)
         protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
         for shot in protocol.meet(key_of(seed, method), target, self.tuning(), state):
-            yield Scored(seed, method, shot, ledger.counts(), source_steps)
+            yield Scored(seed, method, shot.shots, shot, ledger.counts(), source_steps)
 
 
 def key_of(seed: int, name: str) -> Key[Array, ""]:

@@ -3,25 +3,27 @@
 A method "beat" another only where their intervals do not touch. Everything else is "no evidence of a difference".
 """
 
-from headstart.report.folder import Arm, RunFolder
 from headstart.report.methods import Verdict, arms_of, role, scratch_at, verdict
 from headstart.report.numbers import interval, listed, number
+from headstart.report.records import Arm, RunContents
 
 
-def claim(run: RunFolder) -> str:
+def claim(run: RunContents) -> str:
     """Says what transferred, in a sentence or three, from the numbers alone."""
     if not run.arms:
         return "Nothing can be said yet: no arm of this run has finished."
     if not arms_of(run, "scratch"):
         return "Nothing can be said about transfer: this run has no arm that learned from scratch."
     candidates = [arm for arm in run.arms if role(arm.method).kind not in ("scratch", "oracle")]
-    judged = [(arm, verdict(arm, scratch_at(run, arm.shots))) for arm in candidates if scratch_at(run, arm.shots)]
+    judged: list[tuple[Arm, Verdict]] = [
+        (arm, verdict(arm, scratch_at(run, arm.shots))) for arm in candidates if scratch_at(run, arm.shots)
+    ]
     if not judged:
         return "Nothing can be said about transfer: no method shares a number of target episodes with scratch."
     return " ".join(filter(None, [_headline(run, judged), _harm(judged), _origins(run)]))
 
 
-def caution(run: RunFolder) -> str:
+def caution(run: RunContents) -> str:
     """Says how far the intervals can be trusted, given the number of seeds."""
     seeds = min((len(arm.per_seed) for arm in run.arms if arm.per_seed), default=0)
     if seeds == 1:
@@ -37,7 +39,7 @@ def caution(run: RunFolder) -> str:
     return "Intervals are 95 % stratified bootstrap intervals of the interquartile mean over seeds." if seeds else ""
 
 
-def _headline(run: RunFolder, judged: list[tuple[Arm, Verdict]]) -> str:
+def _headline(run: RunContents, judged: list[tuple[Arm, Verdict]]) -> str:
     wins: dict[str, list[Arm]] = {}
     for arm, judgement in judged:
         if judgement == "better":
@@ -52,8 +54,9 @@ def _headline(run: RunFolder, judged: list[tuple[Arm, Verdict]]) -> str:
     rival = scratch_at(run, best.shots)
     assert rival is not None
     undecided = [str(arm.shots) for arm, judgement in judged if arm.method == method and judgement == "open"]
+    name = method[:1].upper() + method[1:]
     sentence = (
-        f"On {run.target}, {method} beat learning from scratch at k = {listed([str(a.shots) for a in wins[method]])} "
+        f"{name} beat learning from scratch on {run.target} at k = {listed([str(a.shots) for a in wins[method]])} "
         f"target episodes: after {best.shots} it returned {number(best.iqm)} {interval(best.low, best.high)}, "
         f"scratch {number(rival.iqm)} {interval(rival.low, rival.high)}."
     )
@@ -69,7 +72,7 @@ def _harm(judged: list[tuple[Arm, Verdict]]) -> str:
     return f"Transfer hurt: {listed(said)} did worse than scratch." if said else ""
 
 
-def _origins(run: RunFolder) -> str:
+def _origins(run: RunContents) -> str:
     starts = [arm for arm in arms_of(run, "zero-shot") if arm.shots == 0]
     if len(starts) < 2:
         return ""

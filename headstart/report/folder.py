@@ -6,112 +6,23 @@ where it is shown.
 """
 
 import json
-import math
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from jaxtyping import Float
+from typing import Any
 
 from headstart.errors import InputError
+from headstart.report.entries import arms, command_line, curves, dynamics, training, whole
+from headstart.report.records import Arm, LearningCurve, RunContents, Spread, TrainingCurve
+from headstart.report.text import clean, flatten
+
+__all__ = ["Arm", "LearningCurve", "RunContents", "Spread", "TrainingCurve", "read_run"]
 
 FILM_BYTES = 1_000_000
 TEXT_BYTES = 64 << 20  # nothing that a run writes as text is larger
 FILMS = {"video.mp4": "video/mp4", "video.gif": "image/gif"}
-PARTS = ("summary.json", "metrics.jsonl", "config.json", "ledger.json", "dynamics.json", *FILMS)
+PARTS = ("summary.json", "metrics.jsonl", "config.json", "dynamics.json", *FILMS)
 
 
-class Arm(NamedTuple):
-    """One method at one number of target episodes: an entry of `arms` in `summary.json`.
-
-    Attributes:
-        method: such as `"scratch"` or `"fine-tune randomized"`.
-        shots: k, the target episodes that the method could adapt with.
-        iqm: interquartile mean of the return over seeds.
-        low: lower end of its 95 % interval.
-        high: upper end.
-        per_seed: the return of each seed.
-        adaptation_episodes: target episodes used to adapt, of all seeds together; likewise the next two.
-        selection_episodes: used to choose between checkpoints.
-        evaluation_episodes: used to measure.
-        target_steps: control steps on the target.
-        source_episodes: episodes on the source; None where the run did not say.
-        wall_seconds: time taken.
-    """
-
-    method: str
-    shots: int
-    iqm: float
-    low: float
-    high: float
-    per_seed: tuple[float, ...] = ()
-    adaptation_episodes: float | None = None
-    selection_episodes: float | None = None
-    evaluation_episodes: float | None = None
-    target_steps: float | None = None
-    source_episodes: float | None = None
-    wall_seconds: float | None = None
-
-
-class LearningCurve(NamedTuple):
-    """Return against target episodes, an entry of the optional `curves` in `summary.json`."""
-
-    method: str
-    episodes: Float[np.ndarray, " point"]
-    per_seed: Float[np.ndarray, "seed point"]
-
-
-class TrainingCurve(NamedTuple):
-    """Return during training on the source against environment steps, of one arm and seed, from `metrics.jsonl`."""
-
-    name: str
-    seed: str
-    steps: Float[np.ndarray, " point"]
-    values: Float[np.ndarray, " point"]
-
-
-class Spread(NamedTuple):
-    """One physical parameter: what the source was sampled from and, where it was revealed, what the target has."""
-
-    name: str
-    unit: str
-    nominal: float | None
-    source: Float[np.ndarray, " sample"]
-    target: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFolder:
-    """All that a report can show of a run. Parts that are missing are empty; `notes` says which and why."""
-
-    path: Path
-    source: str = "an unnamed source"
-    target: str = "an unnamed target"
-    size: str = ""
-    shots: tuple[int, ...] = ()
-    seeds: tuple[int, ...] = ()
-    versions: tuple[tuple[str, str], ...] = ()
-    command: str = ""
-    arms: tuple[Arm, ...] = ()
-    curves: tuple[LearningCurve, ...] = ()
-    training: tuple[TrainingCurve, ...] = ()
-    dynamics: tuple[Spread, ...] = ()
-    config: tuple[tuple[str, str], ...] = ()
-    ledger: tuple[tuple[str, str], ...] = ()
-    film: bytes = b""
-    film_kind: str = ""
-    notes: Mapping[str, str]
-
-    @property
-    def name(self) -> str:
-        """The folder's own name."""
-        return clean(self.path.resolve().name)
-
-
-def read_run(path: Path) -> RunFolder:
+def read_run(path: Path) -> RunContents:
     """Reads a run's folder.
 
     Args:
@@ -132,56 +43,25 @@ def read_run(path: Path) -> RunFolder:
     summary = _object(path / "summary.json", notes)
     config = _object(path / "config.json", notes)
     film, film_kind = _film(path, notes)
-    return RunFolder(
+    return RunContents(
         path=path,
         source=clean(summary.get("source") or config.get("source") or "an unnamed source"),
         target=clean(summary.get("target") or config.get("target") or "an unnamed target"),
         size=clean(summary.get("size") or ""),
-        shots=_whole(summary.get("shots")),
-        seeds=_seeds(summary.get("seeds")),
+        shots=whole(summary.get("shots")),
+        seeds=whole(summary.get("seeds")),
         versions=tuple(flatten(summary.get("versions") or config.get("versions") or {})),
-        command=_command(summary.get("command") or config.get("command") or config.get("argv") or ""),
-        arms=_arms(summary.get("arms"), notes),
-        curves=_curves(summary.get("curves"), notes),
-        training=_training(path / "metrics.jsonl", notes),
-        dynamics=_dynamics(_object(path / "dynamics.json", notes), notes),
+        command=command_line(config),
+        arms=arms(summary, notes),
+        curves=curves(summary.get("curves"), notes),
+        training=training(path / "metrics.jsonl", notes),
+        dynamics=dynamics(_object(path / "dynamics.json", notes), notes),
         config=tuple(flatten(config)),
-        ledger=tuple(flatten(_object(path / "ledger.json", notes))),
+        ledger=_ledgers(path, notes),
         film=film,
         film_kind=film_kind,
         notes=notes,
     )
-
-
-def clean(text: Any, limit: int = 400) -> str:
-    """Makes any value one line of harmless text: no control or direction characters, not endless."""
-    text = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in str(text)[: 2 * limit])
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Lists a nested JSON object as (dotted name, text), in its own order; long lists of numbers are shortened."""
-    if isinstance(value, dict) and value:
-        return [
-            row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key))
-        ]
-    if isinstance(value, list) and value and any(isinstance(item, dict) for item in value):
-        return [row for i, inner in enumerate(value) for row in flatten(inner, f"{prefix}.{i}")]
-    if isinstance(value, list):
-        value = ", ".join(str(item) for item in value[:12]) + (", …" if len(value) > 12 else "")
-    return [(clean(prefix), clean(value))] if prefix else []
-
-
-def finite(value: Any) -> float | None:
-    """Returns a finite number as a float, anything else as None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        value = float(value)
-    except OverflowError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _object(path: Path, notes: dict[str, str]) -> dict[str, Any]:
@@ -212,101 +92,9 @@ def _film(path: Path, notes: dict[str, str]) -> tuple[bytes, str]:
     return b"", ""
 
 
-def _whole(value: Any) -> tuple[int, ...]:
-    return tuple(int(v) for v in value if finite(v) is not None) if isinstance(value, list) else ()
-
-
-def _seeds(value: Any) -> tuple[int, ...]:  # a list of seeds, or how many there were
-    return tuple(range(min(value, 10_000))) if isinstance(value, int) else _whole(value)
-
-
-def _command(value: Any) -> str:
-    return clean(" ".join(map(str, value)) if isinstance(value, list) else value, 2_000)
-
-
-def _arms(entries: Any, notes: dict[str, str]) -> tuple[Arm, ...]:
-    arms = []
-    for entry in entries if isinstance(entries, list) else []:
-        numbers = {name: finite(entry.get(name)) for name in Arm._fields} if isinstance(entry, dict) else {}
-        if any(numbers.get(name) is None for name in ("shots", "iqm", "low", "high")):
-            notes["arms"] = "Some arms have no finite result and are left out."
-            continue
-        per_seed = entry.get("per_seed")
-        seeds = tuple(v for v in map(finite, per_seed) if v is not None) if isinstance(per_seed, list) else ()
-        numbers |= {"method": clean(entry.get("method", "?"), 60), "shots": int(numbers["shots"]), "per_seed": seeds}
-        arms.append(Arm(**numbers))
-    if not arms:
-        notes.setdefault("arms", "No arm has finished in this run yet, so there is nothing to compare.")
-    return tuple(arms)
-
-
-def _curves(entries: Any, notes: dict[str, str]) -> tuple[LearningCurve, ...]:
-    curves = []
-    for entry in entries if isinstance(entries, list) else []:
-        try:
-            episodes = np.asarray(entry["episodes"], np.float64)
-            values = np.atleast_2d(np.asarray(entry["per_seed"], np.float64))
-            usable = values.shape[1:] == episodes.shape and episodes.size > 0 and bool(np.isfinite(values).all())
-        except (KeyError, TypeError, ValueError):
-            usable = False
-        if usable:
-            curves.append(LearningCurve(clean(entry.get("method", "?"), 60), episodes, values))
-        else:
-            notes["curves"] = "Some learning curves are damaged or not finite and are left out."
-    return tuple(curves)
-
-
-def _training(path: Path, notes: dict[str, str]) -> tuple[TrainingCurve, ...]:
-    """Collects the source's training return; a torn last line, as a kill leaves it, is expected and skipped."""
-    series: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    damaged = 0
-    try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError):
-                    damaged += 1
-                    continue
-                _add_row(series, row)
-    except OSError:
-        notes["metrics.jsonl"] = "There is no metrics.jsonl in this run, so there is no training curve."
-        return ()
-    if damaged:
-        notes["metrics.jsonl"] = f"{damaged} line{'s' if damaged > 1 else ''} of metrics.jsonl could not be read."
-    curves = []
-    for (name, seed), points in series.items():
-        steps, values = np.array(sorted(points)).T
-        curves.append(TrainingCurve(name, seed, steps, values))
-    return tuple(curves)
-
-
-def _add_row(series: dict[tuple[str, str], list[tuple[float, float]]], row: Any) -> None:
-    if not isinstance(row, dict) or row.get("phase", "source") not in ("source", "train", "pretrain"):
-        return
-    steps = (finite(row.get(name)) for name in ("time/total_timesteps", "step", "steps"))
-    step = next((s for s in steps if s is not None), None)
-    values = (finite(row.get(name)) for name in ("rollout/ep_rew_mean", "eval/mean_reward"))
-    value = next((v for v in values if v is not None), None)
-    if step is not None and value is not None:
-        name = clean(row.get("arm") or row.get("method") or row.get("source") or "source", 60)
-        series.setdefault((name, clean(row.get("seed", 0), 20)), []).append((step, value))
-
-
-def _dynamics(entry: dict[str, Any], notes: dict[str, str]) -> tuple[Spread, ...]:
-    source, target, nominal, units = (
-        part if isinstance(part := entry.get(name), dict) else {} for name in ("source", "target", "nominal", "units")
-    )
-    spreads = []
-    for name in {**source, **target}:
-        samples = source.get(name, [])
-        values = [v for v in map(finite, samples if isinstance(samples, list) else [samples]) if v is not None]
-        spread = Spread(
-            clean(name, 60), clean(units.get(name, ""), 24), finite(nominal.get(name)), np.array(values, np.float64),
-            finite(target.get(name)),
-        )  # fmt: skip
-        if spread.source.size or spread.target is not None:
-            spreads.append(spread)
-    if spreads and not target:
-        notes["target"] = "The target's own dynamics are not known, as on a real robot; only the source is shown."
-    return tuple(spreads)
+def _ledgers(path: Path, notes: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    rows = []
+    for ledger in sorted(path.glob("ledger*.json"))[:200]:
+        entry = {name: value for name, value in _object(ledger, notes).items() if name != "format"}
+        rows += flatten({ledger.stem.removeprefix("ledger-"): entry})
+    return tuple(rows)

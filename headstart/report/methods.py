@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 from headstart.maths.statistics import Interval
-from headstart.report.folder import Arm, RunFolder
+from headstart.report.records import Arm, RunContents
 
 Verdict = Literal["better", "worse", "open"]
 
@@ -34,12 +34,12 @@ def role(method: str) -> Role:
     return Role("other", " ".join(words))
 
 
-def arms_of(run: RunFolder, kind: str) -> list[Arm]:
+def arms_of(run: RunContents, kind: str) -> list[Arm]:
     """Lists the arms of one kind, by k."""
     return sorted((arm for arm in run.arms if role(arm.method).kind == kind), key=lambda arm: arm.shots)
 
 
-def scratch_at(run: RunFolder, shots: int) -> Arm | None:
+def scratch_at(run: RunContents, shots: int) -> Arm | None:
     """Finds the from-scratch arm with the same number of target episodes."""
     return next((arm for arm in arms_of(run, "scratch") if arm.shots == shots), None)
 
@@ -51,7 +51,7 @@ def verdict(arm: Arm, rival: Arm | None) -> Verdict:
     return "better" if arm.low > rival.high else "worse"
 
 
-def transfer_lines(run: RunFolder) -> dict[str, list[Arm]]:
+def transfer_lines(run: RunContents) -> dict[str, list[Arm]]:
     """Joins each adapted method's arms to one line over k, beginning at its own origin's zero-shot result."""
     zero = {role(arm.method).origin: arm for arm in arms_of(run, "zero-shot") if arm.shots == 0}
     lines: dict[str, list[Arm]] = {}

@@ -3,15 +3,16 @@
 import base64
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 
 from headstart.errors import Fault
 from headstart.report.claim import caution, claim
-from headstart.report.folder import RunFolder, read_run
+from headstart.report.folder import read_run
 from headstart.report.numbers import interval, number, seconds
 from headstart.report.plots import FIGURES
+from headstart.report.records import RunContents
 from headstart.report.sheet import SHEET
 from headstart.report.style import to_svg, write_png
 from headstart.report.table import LEGEND, html_table
@@ -41,7 +42,7 @@ CAPTIONS = {
     ),
     "ledger": (
         "What was spent on the target",
-        "Target episodes of all seeds together. Evaluation is measurement: no method learns from it.",
+        "Target episodes of each arm, as its ledger counted them. Evaluation is measurement: no method learns from it.",
         "This run recorded no use of the target.",
     ),
 }
@@ -66,21 +67,21 @@ def write_report(run: Path) -> Path:
         figure = draw(folder)
         if figure is not None:
             figures[name] = to_svg(figure, CAPTIONS[name][0])
-            _write(folder.path / f"{name}.png", lambda path, figure=figure: write_png(figure, path))
+            write_whole(folder.path / f"{name}.png", lambda path, figure=figure: write_png(figure, path))
     page = folder.path / "report.html"
     text = render_page(folder, figures)
-    _write(page, lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(page, lambda path: path.write_text(text, encoding="utf-8"))
     return page
 
 
-def render_page(run: RunFolder, figures: dict[str, str]) -> str:
+def render_page(run: RunContents, figures: dict[str, str]) -> str:
     """Renders the whole page from what was read and the figures' SVG texts."""
     parts = [
         _head(run),
         _results(run, figures),
+        _film(run),
         _figure("learning", figures),
         _worth(run),
-        _film(run),
         _figure("dynamics", figures, run.notes.get("target", "")),
         _figure("training", figures, run.notes.get("metrics.jsonl", "")),
         _ledger(run, figures),
@@ -112,7 +113,7 @@ def missing(sentence: str) -> str:
     return f'<p class="missing">{escape(sentence)}</p>'
 
 
-def _head(run: RunFolder) -> str:
+def _head(run: RunContents) -> str:
     seeds = max((len(arm.per_seed) for arm in run.arms), default=len(run.seeds))
     facts = [f"{seeds} seed{'s' if seeds != 1 else ''}" if seeds else "", f"size {run.size}" if run.size else ""]
     wall = [arm.wall_seconds for arm in run.arms if arm.wall_seconds is not None]
@@ -128,13 +129,13 @@ def _head(run: RunFolder) -> str:
     )
 
 
-def _results(run: RunFolder, figures: dict[str, str]) -> str:
+def _results(run: RunContents, figures: dict[str, str]) -> str:
     if not run.arms:
-        return _section("Results", missing(" ".join(v for k, v in run.notes.items() if k in ("summary.json", "arms"))))
+        return section("Results", missing(" ".join(v for k, v in run.notes.items() if k in ("summary.json", "arms"))))
     legend = f"Interquartile mean of the return with its 95 % interval, and where that lies. {LEGEND}."
     table = f'<div class="wide">{html_table(run.arms, shots=run.shots)}</div><p class="note">{escape(legend)}</p>'
     table += missing(run.notes["arms"]) if "arms" in run.notes else ""
-    return _section("Results", table + _figure("few_shot", figures, heading=False))
+    return section("Results", table + _figure("few_shot", figures, heading=False))
 
 
 def _figure(name: str, figures: dict[str, str], note: str = "", *, heading: bool = True) -> str:
@@ -144,15 +145,13 @@ def _figure(name: str, figures: dict[str, str], note: str = "", *, heading: bool
         if name in figures
         else missing(f"{absent} {note}".strip())
     )
-    return _section(title, body) if heading else body
+    return section(title, body) if heading else body
 
 
-def _worth(run: RunFolder) -> str:
+def _worth(run: RunContents) -> str:
     found = worth(run)
     if not found:
-        return _section(
-            "What the source was worth", missing("No method here has a from-scratch curve to compare with.")
-        )
+        return section("What the source was worth", missing("No method here has a from-scratch curve to compare with."))
     names = [
         "at k = 0, more than scratch", "area under the curve, against scratch", "at the last k, more than scratch",
         "the same, paired by seed", "target episodes to reach scratch's last result",
@@ -177,7 +176,7 @@ def _worth(run: RunFolder) -> str:
         "means over the k of the table. Times count measured points only."
     )
     table = f'<table class="worth"><thead><tr><th></th>{head}</tr></thead><tbody>{lines}</tbody></table>'
-    return _section("What the source was worth", f'<div class="wide">{table}</div><p class="note">{note}</p>')
+    return section("What the source was worth", f'<div class="wide">{table}</div><p class="note">{note}</p>')
 
 
 def _percent(ratio: float) -> str:
@@ -185,9 +184,9 @@ def _percent(ratio: float) -> str:
     return f"{'+' if ratio > 0 else ''}{text} %" if text not in ("—", "∞", "−∞") else text
 
 
-def _film(run: RunFolder) -> str:
+def _film(run: RunContents) -> str:
     if not run.film:
-        return _section("Film", missing(run.notes.get("film", "No film was made in this run.")))
+        return section("Film", missing(run.notes.get("film", "No film was made in this run.")))
     source = f"data:{run.film_kind};base64,{base64.b64encode(run.film).decode('ascii')}"
     film = (
         f'<video controls loop muted autoplay playsinline src="{source}"></video>'
@@ -195,25 +194,25 @@ def _film(run: RunFolder) -> str:
         else f'<img alt="film of the behaviour on the target" src="{source}">'
     )
     caption = "The same start on the target, before and after adaptation."
-    return _section("Film", f"<figure>{film}<figcaption>{caption}</figcaption></figure>")
+    return section("Film", f"<figure>{film}<figcaption>{caption}</figcaption></figure>")
 
 
-def _ledger(run: RunFolder, figures: dict[str, str]) -> str:
+def _ledger(run: RunContents, figures: dict[str, str]) -> str:
     body = _figure("ledger", figures, heading=False)
     if run.ledger:
         body += f"<details><summary>The ledger, entry by entry</summary>{pairs(run.ledger)}</details>"
-    return _section(CAPTIONS["ledger"][0], body)
+    return section(CAPTIONS["ledger"][0], body)
 
 
-def _about(run: RunFolder) -> str:
+def _about(run: RunContents) -> str:
     command = run.command or f"headstart transfer --source {run.source} --target {run.target}"
     origin = (
         "" if run.command else missing("The run did not record its command; this one has the same source and target.")
     )
     parts = [
-        _section("Reproduce", f"<pre><code>{escape(command)}</code></pre>{origin}"),
-        _section("Versions", pairs(run.versions) if run.versions else missing("This run recorded no versions.")),
-        _section(
+        section("Reproduce", f"<pre><code>{escape(command)}</code></pre>{origin}"),
+        section("Versions", pairs(run.versions) if run.versions else missing("This run recorded no versions.")),
+        section(
             "Configuration",
             f"<details><summary>{len(run.config)} settings</summary>{pairs(run.config)}</details>"
             if run.config
@@ -223,11 +222,12 @@ def _about(run: RunFolder) -> str:
     return "".join(parts)
 
 
-def _section(title: str, body: str) -> str:
+def section(title: str, body: str) -> str:
+    """Renders a section."""
     return f"<section><h2>{escape(title)}</h2>{body}</section>"
 
 
-def _write(path: Path, write) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Writes a file beside its place and renames it, so that a page is there in full or as it was."""
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)

@@ -7,17 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from headstart.maths.statistics import bootstrap_interval
-from headstart.report.folder import Arm, LearningCurve, RunFolder, Spread, TrainingCurve
 from headstart.report.methods import arms_of, role, transfer_lines
 from headstart.report.numbers import number
+from headstart.report.records import Arm, LearningCurve, RunContents, Spread, TrainingCurve
 from headstart.report.style import HUES, INK, LINE, MUTED, PAPER, Look, canvas, label_ends, looks_of, style
 
 WIDTH = 7.6  # inches: the column of the page, and a page of paper less its margins
 MOST_PARAMETERS = 16
 
 
-def few_shot(run: RunFolder) -> Figure | None:
+def few_shot(run: RunContents) -> Figure | None:
     """Draws the return after k target episodes, every method with its interval, the seeds as faint dots behind."""
     if not run.arms:
         return None
@@ -27,7 +26,7 @@ def few_shot(run: RunFolder) -> Figure | None:
     return figure
 
 
-def draw_few_shot(axes: Axes, run: RunFolder, look: dict[str, Look]) -> list[tuple[float, float, str, str]]:
+def draw_few_shot(axes: Axes, run: RunContents, look: dict[str, Look]) -> list[tuple[float, float, str, str]]:
     """Draws the lines of `few_shot` into given axes and returns their ends for `label_ends`."""
     shots = sorted({arm.shots for arm in run.arms if role(arm.method).kind != "oracle"}) or [0]
     lines = few_shot_lines(run)
@@ -47,7 +46,7 @@ def draw_few_shot(axes: Axes, run: RunFolder, look: dict[str, Look]) -> list[tup
     return ends
 
 
-def few_shot_lines(run: RunFolder) -> dict[str, list[Arm]]:
+def few_shot_lines(run: RunContents) -> dict[str, list[Arm]]:
     """Lists the lines of `few_shot`: scratch, the adapted methods from their zero-shot on, and what starts no line."""
     lines: dict[str, list[Arm]] = {}
     for arm in arms_of(run, "scratch"):
@@ -60,7 +59,7 @@ def few_shot_lines(run: RunFolder) -> dict[str, list[Arm]]:
     return lines
 
 
-def learning(run: RunFolder) -> Figure | None:
+def learning(run: RunContents) -> Figure | None:
     """Draws return against target episodes, with bands over seeds, through the measured points only."""
     if not run.curves:
         return None
@@ -77,7 +76,7 @@ def learning(run: RunFolder) -> Figure | None:
     return figure
 
 
-def training(run: RunFolder) -> Figure | None:
+def training(run: RunContents) -> Figure | None:
     """Draws return against environment steps on the source: a thin line a seed, one colour an arm."""
     curves = [curve for curve in run.training if curve.steps.size > 1]
     if not curves:
@@ -99,7 +98,7 @@ def training(run: RunFolder) -> Figure | None:
     return figure
 
 
-def dynamics(run: RunFolder) -> Figure | None:
+def dynamics(run: RunContents) -> Figure | None:
     """Draws each parameter on its own axis: the source's spread, its nominal value, and the target where revealed."""
     spreads = _most_telling(run.dynamics)
     if not spreads:
@@ -117,7 +116,7 @@ def dynamics(run: RunFolder) -> Figure | None:
     return figure
 
 
-def ledger(run: RunFolder) -> Figure | None:
+def ledger(run: RunContents) -> Figure | None:
     """Draws what every arm spent on the target: episodes to adapt, to select and to evaluate, all seeds together."""
     arms = [arm for arm in run.arms if arm.adaptation_episodes is not None]
     if not arms:
@@ -165,13 +164,9 @@ def _line_of_arms(axes: Axes, at: Sequence[float], line: Sequence[Arm], look: di
 
 
 def _band(axes: Axes, curve: LearningCurve, look: Look) -> tuple[float, float]:
-    points = [bootstrap_interval(column, resamples=2_000) for column in curve.per_seed.T]
-    middle = [point.value for point in points]
-    axes.fill_between(
-        curve.episodes, [p.low for p in points], [p.high for p in points], color=look.color, alpha=0.15, lw=0
-    )
-    axes.plot(curve.episodes, middle, color=look.color, ls=look.dash)
-    return float(curve.episodes[-1]), middle[-1]
+    axes.fill_between(curve.episodes, curve.low, curve.high, color=look.color, alpha=0.15, lw=0)
+    axes.plot(curve.episodes, curve.middle, color=look.color, ls=look.dash)
+    return float(curve.episodes[-1]), float(curve.middle[-1])
 
 
 def _returns(axes: Axes, x: str) -> None:

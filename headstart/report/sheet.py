@@ -12,6 +12,7 @@ main{max-width:54rem;margin:0 auto;padding:3.5rem 1.5rem 5rem}
 h1{font-size:2.1rem;line-height:1.2;font-weight:650;letter-spacing:-.02em;margin:.2rem 0 .4rem;overflow-wrap:anywhere}
 h1 .arrow{color:var(--muted);font-weight:400}
 h2{font-size:1.08rem;font-weight:650;margin:0 0 1rem;padding-top:1.1rem;border-top:1px solid var(--line)}
+h3{font-size:1rem;font-weight:600;margin:1.2rem 0 .4rem}
 section{margin-top:3rem}
 .kind{margin:0;color:var(--hue0);font-weight:600;font-size:.9rem}
 .facts,.note,figcaption,.caution,.missing{color:var(--muted);font-size:.9rem}
@@ -31,7 +32,7 @@ padding:.3rem .8rem .4rem}
 vertical-align:top}
 .shots th:first-child,.worth th:first-child{padding-left:0}
 .shots td{min-width:7.5rem}
-.shots td:last-child,.worth td:last-child{padding-right:0}
+.shots td:last-child,.worth td:last-child,.shots thead th:last-child,.worth thead th:last-child{padding-right:0}
 .value{display:block;font-size:1.05rem;font-weight:600;line-height:1.25}
 .interval{display:block;color:var(--muted);font-size:.8rem;white-space:nowrap}
 .sign{font-size:.62em;margin-right:.4em;vertical-align:.2em}
@@ -55,5 +56,6 @@ details summary{cursor:pointer;color:var(--muted);font-size:.9rem;margin:.4rem 0
 .side{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:2rem}
 .side .claim{font-size:1.05rem}
 @media(max-width:40rem){main{padding:2rem 1rem 3rem}h1{font-size:1.6rem}.claim{font-size:1.15rem}}
-@media print{body{font-size:11pt}main{max-width:none;padding:0}section{break-inside:avoid;margin-top:1.6rem}video{display:none}}
+@media print{body{font-size:11pt}main{max-width:none;padding:0}section{break-inside:avoid;margin-top:1.6rem}
+video{display:none}}
 """.strip().replace("\n", "")

@@ -7,7 +7,7 @@ CSS variable, so that the same figure follows the reader's light or dark theme.
 import html
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from headstart.report.folder import RunFolder
 from headstart.report.methods import role
+from headstart.report.records import RunContents
 
 INK, MUTED, LINE, PAPER = "#1f2328", "#6b7280", "#d8dce2", "#fefefe"
 # Okabe and Ito 2008, ordered so that neighbours differ in lightness too (readable in a grey print)
@@ -26,7 +26,7 @@ SCRATCH, ORACLE = MUTED, INK
 VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper"} | {h: f"hue{i}" for i, h in enumerate(HUES)}
 MARKERS = ("o", "s", "D", "^", "v", "P")
 
-RC: Mapping[str, Any] = {
+RC: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.facecolor": "none",
@@ -67,8 +67,8 @@ class Look(NamedTuple):
     hollow: bool
 
 
-def looks_of(runs: Sequence[RunFolder]) -> dict[str, Look]:
-    """Gives every method of some runs its look: one hue for each origin; scratch is grey, the oracle dark and dotted."""
+def looks_of(runs: Sequence[RunContents]) -> dict[str, Look]:
+    """Gives every method of some runs its look: a hue for each origin; scratch is grey, the oracle dark."""
     arms = [arm.method for run in runs for arm in run.arms]
     curves = [curve.method for run in runs for curve in run.curves]
     hues: dict[str, int] = {}
@@ -94,7 +94,7 @@ def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **grid:
 
 def style():
     """The context in which every figure is drawn and written."""
-    return mpl.rc_context(dict(RC))
+    return mpl.rc_context(RC)
 
 
 def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], gap: float = 0.055) -> None:
@@ -136,9 +136,14 @@ def to_svg(figure: Figure, title: str) -> str:
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     text = text.replace("<svg", f'<svg role="img" aria-label="{html.escape(title)}"', 1)
-    for color, name in VARIABLES.items():
-        text = text.replace(color, f"var(--{name})")
-    return text
+    prefix = re.sub(r"\W+", "-", title.lower())  # several figures share one page, and ids must not meet there
+    text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{prefix}-", text)
+    return re.sub(r"\b(fill|stroke): ?(#[0-9a-f]{6})", _themed, text)
+
+
+def _themed(found: re.Match[str]) -> str:
+    name = VARIABLES.get(found[2])
+    return f"{found[1]}:var(--{name})" if name else found[0]
 
 
 def _apart(places: list[float], gap: float) -> list[float]:

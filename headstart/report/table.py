@@ -7,9 +7,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from headstart.report.folder import Arm
 from headstart.report.methods import Verdict, role, verdict
 from headstart.report.numbers import interval, number
+from headstart.report.records import Arm
 
 SIGNS: dict[Verdict, str] = {"better": "▲", "worse": "▼", "open": " "}
 COLORS: dict[Verdict, str] = {"better": "bold green", "worse": "red", "open": ""}
@@ -53,7 +53,11 @@ def html_table(arms: Sequence[Arm], *, shots: Sequence[int] = ()) -> str:
     head = "".join(f'<th scope="col">k&nbsp;=&nbsp;{k}</th>' for k in columns(arms, shots))
     rows = []
     for method in dict.fromkeys(arm.method for arm in arms):
-        cells = "".join(_html_cell(arms, method, k, (low, high)) for k in columns(arms, shots))
+        planned = columns(arms, shots)
+        if role(method).kind == "oracle":
+            cells = _oracle_cell(arms, method, (low, high), len(planned))
+        else:
+            cells = "".join(_html_cell(arms, method, k, (low, high)) for k in planned)
         rows.append(f'<tr><th scope="row">{html.escape(method)}</th>{cells}</tr>')
     return (
         '<table class="shots"><thead><tr><th scope="col">method</th>'
@@ -76,18 +80,36 @@ def _find(arms: Sequence[Arm], method: str, shots: int) -> Arm | None:
 def _cell(arms: Sequence[Arm], method: str, shots: int, planned: bool) -> Text:
     arm = _find(arms, method, shots)
     if arm is None:
-        return Text("…" if planned else "", style="dim")
+        return Text("…" if planned and _to_come(arms, method, shots) else "", style="dim")
     judgement = judged(arms, arm)
     return Text.assemble(
         (f"{SIGNS[judgement]} {number(arm.iqm)}\n", COLORS[judgement]), (interval(arm.low, arm.high), "dim")
     )
 
 
+def _to_come(arms: Sequence[Arm], method: str, shots: int) -> bool:
+    kind = role(method).kind
+    if kind == "oracle":  # it has one result, wherever that stands
+        return shots == 0 and not any(arm.method == method for arm in arms)
+    return shots == 0 if kind == "zero-shot" else shots > 0 or kind != "fine-tune"
+
+
 def _html_cell(arms: Sequence[Arm], method: str, shots: int, scale: tuple[float, float]) -> str:
     arm = _find(arms, method, shots)
     if arm is None:
         return "<td></td>"
-    judgement = judged(arms, arm)
+    return _filled_cell(arm, judged(arms, arm), scale)
+
+
+def _oracle_cell(arms: Sequence[Arm], method: str, scale: tuple[float, float], columns: int) -> str:
+    """The oracle is of no k: it learned on the target as long as it liked, and stands in the last column for scale."""
+    arm = [arm for arm in arms if arm.method == method][-1]
+    note = '<span class="interval">trained freely on the target, for scale</span>'
+    before = f'<td colspan="{columns - 1}">{note}</td>' if columns > 1 else ""
+    return before + _filled_cell(arm, "open", scale)
+
+
+def _filled_cell(arm: Arm, judgement: Verdict, scale: tuple[float, float]) -> str:
     width = (scale[1] - scale[0]) or 1.0
     left, right, dot = (100 * (v - scale[0]) / width for v in (arm.low, arm.high, arm.iqm))
     sign = (

@@ -7,8 +7,8 @@ import numpy as np
 from headstart.errors import InputError
 from headstart.maths.statistics import Interval, paired_difference
 from headstart.maths.transfer_metrics import Curve, TransferMetrics, asymptote, transfer_metrics
-from headstart.report.folder import Arm, RunFolder
 from headstart.report.methods import scratch_at, transfer_lines
+from headstart.report.records import Arm, RunContents
 
 
 class Worth(NamedTuple):
@@ -29,7 +29,7 @@ class Worth(NamedTuple):
     shots: int
 
 
-def worth(run: RunFolder) -> list[Worth]:
+def worth(run: RunContents) -> list[Worth]:
     """Computes the transfer metrics of every method that has a from-scratch curve to be held against."""
     found = []
     for method, arms in transfer_lines(run).items():

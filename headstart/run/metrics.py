@@ -15,6 +15,7 @@ from headstart.errors import Fault, InputError
 from headstart.run import disk, strict_json
 
 LINE_LIMIT = 1 << 20
+LABELS = ("arm", "phase")  # the only texts in a line: what it is about, where a study trains several things
 PENDING_LIMIT = 8 << 20
 
 
@@ -186,7 +187,10 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
     if not isinstance(row, dict) or type(row.get("step")) is not int:
         raise InputError(f"{where}: has no `step`; the file is damaged or not ours")
     for name, value in row.items():
-        sound = isinstance(value, list) if name == "faults" else value is None or isinstance(value, (int, float))
+        if name in LABELS:
+            sound = isinstance(value, str)
+        else:
+            sound = isinstance(value, list) if name == "faults" else value is None or isinstance(value, (int, float))
         if not sound:
             raise InputError(f"{where}: {name[:80]!r} is not a number; the file is damaged or not ours")
     return row
@@ -198,9 +202,13 @@ def _line(step: int, metrics: Mapping[str, Any]) -> bytes:
     for name, value in metrics.items():
         if name in ("step", "faults"):
             raise InputError(f"a metric cannot be called {name!r}")
-        number = np.asarray(value).item()
-        if not isinstance(number, (bool, int, float)):
-            raise InputError(f"metric {name!r} is a {type(value).__name__}; give a number")
+        if name in LABELS:
+            row[name] = str(value)
+            continue
+        array = np.asarray(value)
+        if array.shape != () or array.dtype.kind not in "biuf":
+            raise InputError(f"metric {name!r} is {array.dtype}{list(array.shape)}; give one number")
+        number = array.item()
         if not math.isfinite(number):
             faults.append(name)
             number = None

@@ -201,6 +201,7 @@ class Processes:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 index = min(waiting.values())
+                kill(self.workers[index])
                 raise self._fault(index, None, f"did not answer within {timeout:g} s while {doing}")
             for file, _ in self.poll.poll(remaining * 1000):
                 if file in waiting:

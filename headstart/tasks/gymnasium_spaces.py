@@ -6,6 +6,7 @@ Dicts stay dicts, a Tuple becomes a dict of "0", "1", ...; `MultiBinary` becomes
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -157,17 +158,18 @@ def _at(leaf: Leaf) -> str:
     return "".join(f"[{key!r}]" for key in leaf.path)
 
 
-def write_action(space: spaces.Space, action: np.ndarray) -> Any:
-    """Turns one action of the policy into what the environment takes."""
+def action_writer(space: spaces.Space) -> Callable[[np.ndarray], Any]:
+    """Returns what turns one action of the policy into what the environment takes."""
+    shape, start = space.shape or (), np.asarray(getattr(space, "start", 0))
     if isinstance(space, spaces.Box):
-        integer = np.issubdtype(space.dtype, np.integer)
-        return (np.rint(action) if integer else action).astype(space.dtype).reshape(space.shape)
+        if np.issubdtype(space.dtype, np.integer):
+            return lambda action: np.rint(action).astype(space.dtype)
+        return lambda action: action.astype(space.dtype)  # a copy: the environment may keep it
     if isinstance(space, spaces.Discrete):
-        return int(action) + int(space.start)
+        return lambda action: int(action) + int(start)
     sizes = choice_sizes(space)
-    assert sizes is not None
-    chosen = np.asarray(np.unravel_index(int(action), sizes)).reshape(space.shape or ())
-    return (chosen + np.asarray(getattr(space, "start", 0))).astype(space.dtype)
+    assert sizes is not None  # or `action_space` had refused it
+    return lambda action: (np.reshape(np.unravel_index(int(action), sizes), shape) + start).astype(space.dtype)
 
 
 def to_json(space: Box | Discrete) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 
 from headstart.tasks.gymnasium_board import Board
-from headstart.tasks.gymnasium_spaces import Leaf, WrongValue, leaves, read, write_action
+from headstart.tasks.gymnasium_spaces import Leaf, WrongValue, action_writer, leaves, read
 
 HUGE = 1e15  # larger magnitudes count as diverged: their squares leave float32
 SUCCESS_KEYS = ("is_success", "success")  # Stable-Baselines3 and Fetch say the first, Meta-World and mazes the second
@@ -47,9 +47,17 @@ def write(board: Board, row: int, found: list[Leaf], observation: Any) -> None:
         raise Misbehaved(row, f"is wrong: {wrong}") from None
 
 
+def plain(reward: Any) -> bool:
+    """Says whether a reward is one number."""
+    return np.ndim(reward) == 0 and (
+        isinstance(reward, int | float | np.number | np.bool_)
+        or (isinstance(reward, np.ndarray) and np.issubdtype(reward.dtype, np.number))
+    )
+
+
 def number(row: int, reward: Any) -> float:
     """Reads a reward."""
-    if np.ndim(reward) != 0 or not isinstance(reward, int | float | np.number | np.ndarray | np.bool_):
+    if type(reward) is not float and type(reward) is not np.float64 and not plain(reward):
         raise Misbehaved(row, f"gave the reward {str(reward)[:60]!r}; it must be one number")
     return float(reward)
 
@@ -120,6 +128,7 @@ class SingleEnvironments:
         self.rows = slice(first, first + len(envs))
         self.leaves = [leaves(env.observation_space) for env in envs]
         self.diverged = [divergence(env) for env in envs]
+        self.writers = [action_writer(env.action_space) for env in envs]
 
     def reset(self) -> None:
         """Resets the rows that `where` marks."""
@@ -137,13 +146,13 @@ class SingleEnvironments:
         """Steps the rows that `where` marks once."""
         board, names = self.board, ("obs", "reward", "terminated", "truncated", "info")
         rows = range(self.rows.start, self.rows.stop)
-        for row, env, found, diverged in zip(rows, self.envs, self.leaves, self.diverged, strict=True):
+        parts = (self.envs, self.leaves, self.writers, self.diverged)
+        for row, env, found, writer, diverged in zip(rows, *parts, strict=True):
             if board.lost[row] or not board.where[row]:
                 continue
             board.at[self.worker] = row
             board.steps[row] += 1
-            action = write_action(env.action_space, board.action[row])
-            obs, reward, terminated, truncated, info = unpack(row, env.step(action), names)
+            obs, reward, terminated, truncated, info = unpack(row, env.step(writer(board.action[row])), names)
             write(board, row, found, obs)
             board.reward[row] = number(row, reward)
             board.terminated[row] = flag(row, "terminated", terminated)

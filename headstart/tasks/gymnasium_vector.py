@@ -20,7 +20,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 from headstart.errors import InputError
 from headstart.tasks.gymnasium_board import Board
-from headstart.tasks.gymnasium_spaces import leaves, write_action
+from headstart.tasks.gymnasium_spaces import action_writer, leaves
 from headstart.tasks.gymnasium_stepping import Misbehaved, flag, number, settle, success, unpack, write
 
 
@@ -163,8 +163,8 @@ class VectorEnvironments:
         write(self.board, self.rows.start + index, self.leaves, pick(self.env.single_observation_space, obs, index))
 
     def _actions(self) -> Any:
-        single = self.env.single_action_space
-        return np.stack([np.asarray(write_action(single, action)) for action in self.board.action[self.rows]])
+        writer = action_writer(self.env.single_action_space)
+        return np.stack([np.asarray(writer(action)) for action in self.board.action[self.rows]])
 
     def _column(self, name: str, column: Any) -> np.ndarray:
         array = np.asarray(column)

@@ -54,10 +54,10 @@ def receive(file: int) -> Any:
 
 
 def die_with(lifeline: int) -> None:
-    """Ends this process as soon as the parent is gone, also in the middle of an endless step.
+    """Ends this process and those that it starts as soon as the parent is gone, also in the middle of an endless step.
 
-    The parent holds the other end of the pipe and never writes. Where the system offers it, closing raises SIGIO, whose
-    default is death even while C code keeps Python from running; the thread does the rest.
+    The parent holds the other end of the pipe and never writes. Where the system offers it, closing raises SIGIO in the
+    whole process group, whose default is death even while C code keeps Python from running; the thread does the rest.
     """
 
     def watch() -> None:
@@ -66,7 +66,7 @@ def die_with(lifeline: int) -> None:
 
     if hasattr(fcntl, "F_SETOWN") and hasattr(os, "O_ASYNC"):
         signal.signal(signal.SIGIO, signal.SIG_DFL)
-        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     threading.Thread(target=watch, daemon=True).start()
 
@@ -85,7 +85,7 @@ def next_byte(file: int) -> bytes:
 
 def in_a_line(error: BaseException) -> str:
     """Says what was raised, in one line."""
-    text = " ".join(str(error).split())
+    text = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
     return f"raised {type(error).__name__}" + (f": {text[:300]}" if text else "")
 
 

@@ -63,7 +63,7 @@ class InProcess:
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 self.environments.reset() if byte == RESET else self.environments.step()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             row = error.row if isinstance(error, Misbehaved) else int(self.board.at[0])
             what = error.what if isinstance(error, Misbehaved) else in_a_line(error)
             place = f"environment {row}, in process, seed {self.board.seed[row]}, step {self.board.steps[row]}"

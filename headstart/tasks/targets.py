@@ -17,9 +17,9 @@ class Shift(NamedTuple):
     """How a target's dynamics differ from the stock robot's.
 
     Attributes:
-        mass: factor on the mass and inertia of the robot's main body.
+        mass: factor on the mass and inertia of the robot's main bodies.
         friction: factor on the sliding friction of every geom; of the fluid, where the robot swims.
-        damping: factor on the damping of every joint.
+        damping: factor on the damping of every joint (the swimmer's have none).
         strength: factor on every motor's gear.
         delay: of the action, in control steps.
         position_noise: standard deviation on observed positions (m, rad).
@@ -53,24 +53,24 @@ class Robot:
 
     Attributes:
         id: of the stock environment.
-        body: whose mass changes.
+        bodies: whose mass changes.
         velocities: which entries of the observation are velocities, as first and one past last.
         swims: friction is the fluid's, not the floor's.
     """
 
     id: str
-    body: str
+    bodies: tuple[str, ...]
     velocities: tuple[int, int]
     swims: bool = False
 
 
 ROBOTS = {
-    "hopper": Robot(id="Hopper-v5", body="torso", velocities=(5, 11)),
-    "walker2d": Robot(id="Walker2d-v5", body="torso", velocities=(8, 17)),
-    "half_cheetah": Robot(id="HalfCheetah-v5", body="torso", velocities=(8, 17)),
-    "swimmer": Robot(id="Swimmer-v5", body="torso", velocities=(3, 8), swims=True),
-    "reacher": Robot(id="Reacher-v5", body="body1", velocities=(6, 8)),
-    "pusher": Robot(id="Pusher-v5", body="object", velocities=(7, 14)),
+    "hopper": Robot(id="Hopper-v5", bodies=("torso",), velocities=(5, 11)),
+    "walker2d": Robot(id="Walker2d-v5", bodies=("torso",), velocities=(8, 17)),
+    "half_cheetah": Robot(id="HalfCheetah-v5", bodies=("torso",), velocities=(8, 17)),
+    "swimmer": Robot(id="Swimmer-v5", bodies=("torso",), velocities=(3, 8), swims=True),
+    "reacher": Robot(id="Reacher-v5", bodies=("body1",), velocities=(6, 8)),
+    "pusher": Robot(id="Pusher-v5", bodies=("object", "r_upper_arm_link"), velocities=(7, 14)),
 }
 
 
@@ -140,9 +140,9 @@ def edit(robot: str, env: gymnasium.Env, change: Shift) -> None:
     import mujoco
 
     of, model = ROBOTS[robot], env.unwrapped.model  # pyright: ignore
-    body = model.body(of.body).id
-    model.body_mass[body] *= change.mass
-    model.body_inertia[body] *= change.mass
+    bodies = [model.body(name).id for name in of.bodies]
+    model.body_mass[bodies] *= change.mass
+    model.body_inertia[bodies] *= change.mass
     if of.swims:
         model.opt.viscosity *= change.friction
         model.opt.density *= change.friction

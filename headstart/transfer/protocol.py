@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Key
 
 from headstart.errors import InputError
 from headstart.run.evaluate import Evaluation
-from headstart.run.ledger import Target
+from headstart.run.target import Target
 from headstart.transfer.fine_tune import FineTuning
 from headstart.types import Params, State
 

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-import probes
+from tests import probes
 import pytest
 
 from headstart.errors import InputError

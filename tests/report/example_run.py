@@ -14,7 +14,7 @@ MEANS = {
     "fine-tune nominal": (None, 230, 380, 640),
     "zero-shot randomized": (440,),
     "fine-tune randomized": (None, 470, 700, 1150),
-    "oracle": (None, None, None, 2400),
+    "oracle": (2400,),
 }
 UNITS = {"mass:torso": "× nominal", "friction:foot": "× nominal", "damping:thigh": "× nominal", "gear:leg": "× nominal",
          "gravity": "m/s²", "delay:action": "control steps", "noise:observation": ""}  # fmt: skip
@@ -33,7 +33,6 @@ def arms(seeds=3, spread=0.12, means=MEANS):
                     "method": method, "shots": k, **summarize(per_seed), "per_seed": per_seed.tolist(),
                     "adaptation_episodes": 0 if "zero" in method else k * seeds, "selection_episodes": 0,
                     "evaluation_episodes": 20 * seeds, "target_steps": k * seeds * 400, "wall_seconds": 11.0 + k,
-                    "source_episodes": 0 if method in ("scratch", "oracle") else 2900,
                 }
             )  # fmt: skip
     return found
@@ -81,7 +80,9 @@ def metrics(seeds=3, points=60):
 
 def summary(**changes):
     return {
-        "source": "hopper", "target": "gym:Hopper-v5, shifted", "size": "small", "shots": list(SHOTS), "seeds": 3,
+        "source": "hopper", "target": "gym:Hopper-v5, shifted", "size": "small", "shots": list(SHOTS),
+        "format": 1, "seeds": [0, 1, 2],
+        "extra": {"source_episodes": {"fine-tune nominal": 2900, "fine-tune randomized": 2900}},
         "versions": {"headstart": "0.1.0", "python": "3.11.2", "jax": "0.10.2", "mujoco": "3.17.0", "numpy": "2.4.6"},
         "arms": arms(), "curves": curves(),
     } | changes  # fmt: skip
@@ -90,13 +91,16 @@ def summary(**changes):
 def make_run(path: Path, film: bytes = b"", **changes) -> Path:
     """Writes the folder; `changes` replace entries of the summary."""
     path.mkdir(parents=True, exist_ok=True)
-    config = {"command": "headstart transfer --size small --seed 0", "seed": 0, "git_commit": "28ad194",
-              "config": {"source": {"family": "hopper", "steps": 600_000}, "learner": {"learning_rate": 3e-4,
-              "hidden": [64, 64], "discount": 0.99, "clip": 0.2}, "randomization": "wide"}}  # fmt: skip
+    settings = {"source": "hopper", "target": "shifted-hopper:0", "shots": list(SHOTS), "size": "small",
+                "seeds": [0, 1, 2], "randomize": "wide", "deterministic": False,
+                "learner": {"learning_rate": 3e-4, "hidden": [64, 64], "discount": 0.99}}  # fmt: skip
+    config = {"format": 1, "command": "transfer", "seed": 0, "git": "28ad194", "settings": settings}
     for name, value in {"summary": summary(**changes), "config": config, "dynamics": dynamics()}.items():
         (path / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics()), encoding="utf-8")
-    (path / "ledger.json").write_text(json.dumps({"budget": 20, "adaptation": 63, "evaluation": 900, "refused": 0}))
+    for arm in ("scratch-0", "fine-tune-nominal-0", "fine-tune-randomized-0"):
+        counts = {"adaptation_episodes": 20, "adaptation_steps": 5_300, "evaluation_episodes": 30}
+        (path / f"ledger-{arm}.json").write_text(json.dumps({"format": 1, "budget": 20, "counts": counts}))
     if film:
         (path / "video.mp4").write_bytes(film)
     return path

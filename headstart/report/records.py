@@ -1,0 +1,108 @@
+"""What a report can show of a run: one record, made by `folder.py` and only read by everything else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from headstart.report.text import clean
+
+
+class Arm(NamedTuple):
+    """One method at one number of target episodes: an entry of `arms` in `summary.json`.
+
+    Attributes:
+        method: such as `"scratch"` or `"fine-tune randomized"`.
+        shots: k, the target episodes that the method could adapt with.
+        iqm: interquartile mean of the return over seeds.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        per_seed: the return of each seed.
+        adaptation_episodes: target episodes used to adapt, as the run's ledger counted them.
+        selection_episodes: used to choose between checkpoints, likewise.
+        evaluation_episodes: used to measure, likewise.
+        target_steps: control steps on the target.
+        source_episodes: episodes on the source; None where the run did not say.
+        wall_seconds: time taken.
+    """
+
+    method: str
+    shots: int
+    iqm: float
+    low: float
+    high: float
+    per_seed: tuple[float, ...] = ()
+    adaptation_episodes: float | None = None
+    selection_episodes: float | None = None
+    evaluation_episodes: float | None = None
+    target_steps: float | None = None
+    source_episodes: float | None = None
+    wall_seconds: float | None = None
+
+
+class LearningCurve(NamedTuple):
+    """Return against target episodes, an entry of the optional `curves` in `summary.json`.
+
+    Attributes:
+        method: whose.
+        episodes: target episodes spent when each point was measured.
+        middle: interquartile mean over seeds.
+        low: lower end of its 95 % interval; equal to `middle` where the run did not say.
+        high: upper end, likewise.
+    """
+
+    method: str
+    episodes: Float[np.ndarray, " point"]
+    middle: Float[np.ndarray, " point"]
+    low: Float[np.ndarray, " point"]
+    high: Float[np.ndarray, " point"]
+
+
+class TrainingCurve(NamedTuple):
+    """Return during training on the source against environment steps, of one arm and seed, from `metrics.jsonl`."""
+
+    name: str
+    seed: str
+    steps: Float[np.ndarray, " point"]
+    values: Float[np.ndarray, " point"]
+
+
+class Spread(NamedTuple):
+    """One physical parameter: what the source was sampled from and, where it was revealed, what the target has."""
+
+    name: str
+    unit: str
+    nominal: float | None
+    source: Float[np.ndarray, " sample"]
+    target: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContents:
+    """All that a report can show of a run. Parts that are missing are empty; `notes` says which and why."""
+
+    path: Path
+    source: str = "an unnamed source"
+    target: str = "an unnamed target"
+    size: str = ""
+    shots: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+    command: str = ""
+    arms: tuple[Arm, ...] = ()
+    curves: tuple[LearningCurve, ...] = ()
+    training: tuple[TrainingCurve, ...] = ()
+    dynamics: tuple[Spread, ...] = ()
+    config: tuple[tuple[str, str], ...] = ()
+    ledger: tuple[tuple[str, str], ...] = ()
+    film: bytes = b""
+    film_kind: str = ""
+    notes: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return clean(self.path.resolve().name)

@@ -1,0 +1,68 @@
+"""Every family of ours by its plain name, imported when it is asked for."""
+
+import importlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from headstart.errors import unknown
+
+if TYPE_CHECKING:
+    from headstart.types import TaskFamily  # imports JAX, which Gymnasium's users may not want
+
+
+class Entry(NamedTuple):
+    """Where a family is, and what others call it.
+
+    Attributes:
+        module: that defines it.
+        builder: the class in it; a robot's is wrapped by `MujocoFamily`.
+        id: its Gymnasium id.
+        horizon: control steps until truncation, stated here so that ids can be registered without importing anything.
+    """
+
+    module: str
+    builder: str
+    id: str
+    horizon: int
+
+
+_MUJOCO = "headstart.tasks.mujoco"
+
+FAMILIES = {
+    "hopper": Entry(_MUJOCO, "Hopper", "headstart/Hopper-v0", 1000),
+    "walker2d": Entry(_MUJOCO, "Walker2d", "headstart/Walker2d-v0", 1000),
+    "swimmer": Entry(_MUJOCO, "Swimmer", "headstart/Swimmer-v0", 1000),
+    "half_cheetah": Entry(_MUJOCO, "HalfCheetah", "headstart/HalfCheetah-v0", 1000),
+    "reacher": Entry(_MUJOCO, "Reacher", "headstart/Reacher-v0", 50),
+    "pusher": Entry(_MUJOCO, "Pusher", "headstart/Pusher-v0", 100),
+    "point_maze": Entry("headstart.tasks.point_maze", "PointMaze", "headstart/PointMaze-v0", 200),
+    "pendulum": Entry("headstart.tasks.pendulum", "Pendulum", "headstart/Pendulum-v0", 200),
+    "point_navigation": Entry(
+        "headstart.tasks.point_navigation", "PointNavigation", "headstart/PointNavigation-v0", 100
+    ),
+}
+
+
+def names() -> list[str]:
+    """Lists the families."""
+    return list(FAMILIES)
+
+
+def family(name: str) -> "TaskFamily":
+    """Builds a family with its default fields.
+
+    Args:
+        name: one of `names()`; a hyphen may stand for an underscore.
+
+    Raises:
+        InputError: for any other name, with the nearest ones.
+
+    Example:
+        >>> family("pendulum").horizon
+        200
+    """
+    entry = FAMILIES.get(name.replace("-", "_"))
+    if entry is None:
+        raise unknown("family", name, FAMILIES)
+    module = importlib.import_module(entry.module)
+    built = getattr(module, entry.builder)()
+    return module.MujocoFamily(robot=built) if entry.module == _MUJOCO else built
