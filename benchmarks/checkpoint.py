@@ -115,7 +115,8 @@ def main():
             print(
                 f"{name}: {row['megabytes']:.2f} MB, save {1000 * row['save_seconds']:.0f} ms "
                 f"(CPU {1000 * row['save_cpu_seconds']:.0f} ms, {row['save_megabytes_per_second']:.0f} MB/s), "
-                f"load {row['load_megabytes_per_second']:.0f} MB/s, {row['save_over_plain_write']:.2f} × a plain write, "
+                f"load {row['load_megabytes_per_second']:.0f} MB/s, "
+                f"{row['save_over_plain_write']:.2f} × a plain write, "
                 f"{100 * row['share_of_wall_time']:.2f} % of wall time at one a minute (limit {100 * LIMIT:.0f} %)"
             )
     finally:
