@@ -163,9 +163,7 @@ def clean(text: Any, limit: int = 400) -> str:
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     """Lists a nested JSON object as (dotted name, text), in its own order; long lists of numbers are shortened."""
     if isinstance(value, dict) and value:
-        return [
-            row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key))
-        ]
+        return [row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key))]
     if isinstance(value, list) and value and any(isinstance(item, dict) for item in value):
         return [row for i, inner in enumerate(value) for row in flatten(inner, f"{prefix}.{i}")]
     if isinstance(value, list):

@@ -140,7 +140,7 @@ def _results(run: RunFolder, figures: dict[str, str]) -> str:
 def _figure(name: str, figures: dict[str, str], note: str = "", *, heading: bool = True) -> str:
     title, caption, absent = CAPTIONS[name]
     body = (
-        f"<figure>{figures[name]}<figcaption>{escape(f'{caption} {note}'.strip())}</figcaption></figure>"
+        f'<figure>{figures[name]}<figcaption>{escape(f"{caption} {note}".strip())}</figcaption></figure>'
         if name in figures
         else missing(f"{absent} {note}".strip())
     )
@@ -150,9 +150,7 @@ def _figure(name: str, figures: dict[str, str], note: str = "", *, heading: bool
 def _worth(run: RunFolder) -> str:
     found = worth(run)
     if not found:
-        return _section(
-            "What the source was worth", missing("No method here has a from-scratch curve to compare with.")
-        )
+        return _section("What the source was worth", missing("No method here has a from-scratch curve to compare with."))
     names = [
         "at k = 0, more than scratch", "area under the curve, against scratch", "at the last k, more than scratch",
         "the same, paired by seed", "target episodes to reach scratch's last result",
@@ -207,9 +205,7 @@ def _ledger(run: RunFolder, figures: dict[str, str]) -> str:
 
 def _about(run: RunFolder) -> str:
     command = run.command or f"headstart transfer --source {run.source} --target {run.target}"
-    origin = (
-        "" if run.command else missing("The run did not record its command; this one has the same source and target.")
-    )
+    origin = "" if run.command else missing("The run did not record its command; this one has the same source and target.")
     parts = [
         _section("Reproduce", f"<pre><code>{escape(command)}</code></pre>{origin}"),
         _section("Versions", pairs(run.versions) if run.versions else missing("This run recorded no versions.")),

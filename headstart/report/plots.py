@@ -67,9 +67,7 @@ def learning(run: RunFolder) -> Figure | None:
     look = looks_of([run])
     with style():
         figure, axes = canvas(WIDTH, 3.5)
-        ends = [
-            (*_band(axes, curve, look[curve.method]), curve.method, look[curve.method].color) for curve in run.curves
-        ]
+        ends = [(*_band(axes, curve, look[curve.method]), curve.method, look[curve.method].color) for curve in run.curves]
         axes.set_xlim(0, max(float(curve.episodes[-1]) for curve in run.curves) or 1.0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         _returns(axes, "episodes spent on the target")
@@ -93,7 +91,8 @@ def training(run: RunFolder) -> Figure | None:
         axes.xaxis.set_major_formatter(lambda value, _: number(value))
         _returns(axes, "environment steps on the source")
         ends = [
-            (float(curve.steps[-1]), float(curve.values[-1]), name, look[name].color) for name, curve in last.items()
+            (float(curve.steps[-1]), float(curve.values[-1]), name, look[name].color)
+            for name, curve in last.items()
         ]
         label_ends(axes, ends, gap=0.07)
     return figure
@@ -132,13 +131,7 @@ def ledger(run: RunFolder) -> Figure | None:
             axes.barh(range(len(arms)), spent, height=0.62, color=[look[arm.method].color for arm in arms])
             for row, value in enumerate(spent):
                 axes.annotate(
-                    number(value),
-                    (value, row),
-                    (4, 0),
-                    textcoords="offset points",
-                    va="center",
-                    fontsize=8.5,
-                    color=MUTED,
+                    number(value), (value, row), (4, 0), textcoords="offset points", va="center", fontsize=8.5, color=MUTED
                 )
             axes.set_title(field.replace("_", " "), fontsize=9.5, color=INK)
             axes.set_xlim(0, 1.25 * max([*spent, 1.0]))

@@ -35,9 +35,7 @@ def terminal_table(
     Returns:
         The table. A cell that is still to come shows an ellipsis; a cell that no plan holds stays empty.
     """
-    table = Table(
-        box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", caption_justify="left"
-    )
+    table = Table(box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", caption_justify="left")
     table.caption = LEGEND
     table.add_column("method")
     for k in columns(arms, shots):
@@ -90,9 +88,7 @@ def _html_cell(arms: Sequence[Arm], method: str, shots: int, scale: tuple[float,
     judgement = judged(arms, arm)
     width = (scale[1] - scale[0]) or 1.0
     left, right, dot = (100 * (v - scale[0]) / width for v in (arm.low, arm.high, arm.iqm))
-    sign = (
-        f'<span class="sign" title="{judgement} than scratch">{SIGNS[judgement]}</span>' if judgement != "open" else ""
-    )
+    sign = f'<span class="sign" title="{judgement} than scratch">{SIGNS[judgement]}</span>' if judgement != "open" else ""
     return (
         f'<td class="{judgement}"><span class="value">{sign}{number(arm.iqm)}</span>'
         f'<span class="interval">{interval(arm.low, arm.high)}</span>'
