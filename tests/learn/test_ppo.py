@@ -185,5 +185,5 @@ def test_the_scale_of_rewards_does_not_change_what_is_learnt():
 def test_another_number_of_environments_is_refused():
     state = LEARNER.init(KEY)
     rollout = probes.record(KEY, probes.ConstantReward(), POLICY, state.params, 8, 16)
-    with pytest.raises(InputError, match="envs=16.*8 environments"):
+    with pytest.raises(InputError, match=r"envs=16.*8 environments"):
         LEARNER.update(KEY, state, rollout)
