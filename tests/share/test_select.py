@@ -68,7 +68,9 @@ def test_union_is_taken_where_neither_is_enough_alone():
 
 
 def test_modes_that_are_not_allowed_are_not_used():
-    choice = chosen(line(2, 0, 5), line(2, 0, 5), selector=Selection(models=(Polynomial(degree=1),), modes=("independent",)))
+    choice = chosen(
+        line(2, 0, 5), line(2, 0, 5), selector=Selection(models=(Polynomial(degree=1),), modes=("independent",))
+    )
     assert choice.mode == "independent" and choice.refused == ()
 
 
