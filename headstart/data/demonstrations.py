@@ -295,7 +295,7 @@ def _matrix(record: dict[str, Any], field: str, where: str) -> np.ndarray:
         _list(record, field, where, field))]  # fmt: skip
     if not rows or not rows[0] or len({len(row) for row in rows}) > 1:
         raise InputError(f"{where}: field '{field}': expected a list of rows of equal length, at least one number each")
-    if max(abs(number) for row in rows for number in row) > np.finfo(np.float32).max:
+    if max(abs(number) for row in rows for number in row) > float(np.finfo(np.float32).max):
         raise InputError(f"{where}: field '{field}': a number is too large for float32")
     return np.asarray(rows, np.float32)
 

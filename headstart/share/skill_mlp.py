@@ -93,7 +93,11 @@ def _train_mlp(
     for i, (m, n) in enumerate(layers):
         params[f"weight{i}"] = jax.random.normal(keys[i], (m, n)) / jnp.sqrt(jnp.float32(max(m, 1)))
     calls = sizes[-1] // (1 + arguments.shape[1])
-    optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, updates))
+
+    def cosine(count: Any) -> Any:
+        return learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * count.astype(jnp.float32) / updates))
+
+    optimizer = optax.adam(cosine)
 
     def loss(params: dict[str, Any]) -> Any:
         hidden = inputs
@@ -108,7 +112,9 @@ def _train_mlp(
 
     def update(carry: Any, _: Any) -> tuple[Any, None]:
         params, state = carry
-        step, state = optimizer.update(jax.grad(loss)(params), state)
+        gradient = jax.grad(loss)(params)
+        with jax.numpy_dtype_promotion("standard"):  # optax counts its updates in integers
+            step, state = optimizer.update(gradient, state)
         return (optax.apply_updates(params, step), state), None
 
     (params, _), _ = jax.lax.scan(update, (params, optimizer.init(params)), length=updates)

@@ -93,7 +93,7 @@ class VectorEnvironments:
         settle(board, self.rows, stepped=False)
 
     def _reset_by_mask(self, where: np.ndarray) -> None:
-        seeds = [int(seed) for seed in self.board.seed[self.rows]]
+        seeds: Any = [int(seed) for seed in self.board.seed[self.rows]]
         options = None if where.all() or not self.begun else {"reset_mask": where.copy()}
         obs, _ = unpack(self.rows.start, self.env.reset(seed=seeds, options=options), ("obs", "info"))
         self.begun = True
@@ -127,7 +127,8 @@ class VectorEnvironments:
         obs, *flags, infos = unpack(self.rows.start, env.step(self._actions()), names)
         columns = [self._column(name, column) for name, column in zip(names[1:4], flags, strict=True)]
         for index in range(env.num_envs):
-            self._settle_row(index, obs, *(column[index] for column in columns), infos)
+            reward, terminated, truncated = (column[index] for column in columns)
+            self._settle_row(index, obs, reward, terminated, truncated, infos)
         settle(board, self.rows, stepped=True)
 
     def _settle_row(self, index: int, obs: Any, reward: Any, terminated: Any, truncated: Any, infos: Any) -> None:
