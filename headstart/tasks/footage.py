@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 
 from headstart.errors import Fault, InputError
 from headstart.tasks.gymnasium_building import build
+from headstart.tasks.gymnasium_worker import in_a_line
 from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.paint import paint_path, paint_pendulum
 from headstart.tasks.pendulum import Pendulum
@@ -81,7 +82,7 @@ def watch_gymnasium(source: str, arguments: dict[str, Any], act: Act, seed: int,
     except (InputError, Fault):
         raise
     except Exception as error:
-        raise Fault(f"target {source}: broke while it was filmed ({type(error).__name__}: {error})"[:300]) from error
+        raise Fault(f"target {source}: broke while it was filmed ({in_a_line(error)})") from error
     finally:
         env.close()
 
