@@ -103,7 +103,9 @@ def _replay(one: AnnotatedDemonstration) -> Iterator[Finding]:
                     yield Finding(where, f"{step.procedure!r} was called with {list(previous.call_args)} and has "
                                          f"{list(step.args)}")  # fmt: skip
             elif step.counter != stack[-1].counter + 1:
-                yield Finding(where, f"the counter of {step.procedure!r} jumps from {stack[-1].counter} to {step.counter}")
+                yield Finding(
+                    where, f"the counter of {step.procedure!r} jumps from {stack[-1].counter} to {step.counter}"
+                )
             stack = [*(stack if entered else stack[:-1]), step]
             if step.call is None:
                 stack = stack[:-1]

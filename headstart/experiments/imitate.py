@@ -96,7 +96,9 @@ def imitate(options: Imitate) -> Imitated:
         reasons = [incompatible(tasks[options.task], tasks[task], skill) for skill in skills]
         notes += [f"past task {task!r}: {reason}" for reason in reasons if reason]
         if all(reasons):
-            notes.append(f"past task {task!r} has no skill in common with {options.task!r}: every skill is learned alone")
+            notes.append(
+                f"past task {task!r} has no skill in common with {options.task!r}: every skill is learned alone"
+            )
     choices = {name: _choose(options, steps, np.flatnonzero(steps.task == 0)) for name, steps in skills.items()}
     graph = graphs[options.task]
     learned = {name: LearnedSkill(skills[name].layout, one.model, one.params) for name, one in choices.items()}

@@ -17,7 +17,9 @@ from headstart.share.hierarchical import Decided, Frame, Interpreter
 
 TASKS = ("clear", "set")
 KINDS, COLOURS = 2, 3  # plates and cups; red, green, blue
-PLACES = {(kind, colour): (0.1 * colour * colour, 0.3 - 0.07 * kind * colour) for kind in (1, 2) for colour in (1, 2, 3)}
+PLACES = {
+    (kind, colour): (0.1 * colour * colour, 0.3 - 0.07 * kind * colour) for kind in (1, 2) for colour in (1, 2, 3)
+}
 REACH = {1: 0.36, 2: 0.42}
 TO_BASE = {1: (0.2, -0.003, 0.001, 2e-6, -1e-6, 3e-6), 2: (0.1, -0.002, 0.002, 1e-6, 2e-6, -2e-6)}
 

@@ -100,7 +100,9 @@ class Controller:
         predicted = model.predict(params, layout, np.asarray([layout.encode(step)]))
         call = int(predicted.call[0])
         if call < 0:
-            raise Fault(f"{_written(frame)} is nothing that {frame.procedure!r} was taught; more demonstrations are needed")
+            raise Fault(
+                f"{_written(frame)} is nothing that {frame.procedure!r} was taught; more demonstrations are needed"
+            )
         arguments = tuple(predicted.arguments[0, : layout.call_args[call]].tolist())
         return Decided(layout.calls[call], arguments, float(predicted.confidence[0]))
 

@@ -256,7 +256,9 @@ class _Problem:
 
     def at(self, where: np.ndarray) -> "_Problem":
         """The problem on some of the rows."""
-        return _Problem(self.inputs[where], self.target[where], self.weight[where], self.prior, self.accuracy, self.categories)
+        return _Problem(
+            self.inputs[where], self.target[where], self.weight[where], self.prior, self.accuracy, self.categories
+        )
 
     def bases(self, most_values: int) -> list[tuple[tuple[int, ...], int]]:
         """Which polynomials to try: affine in one input, all degrees in the measured ones, affine in all."""

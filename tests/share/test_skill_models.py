@@ -78,9 +78,7 @@ class TestEveryModel:
     def test_is_pure(self, model, known):
         weights = known.weights(np.arange(3))
         before = weights.copy()
-        one, two = (
-            model.predict(model.fit(known, weights), known.layout, known.inputs) for _ in range(2)
-        )
+        one, two = (model.predict(model.fit(known, weights), known.layout, known.inputs) for _ in range(2))
         for a, b in zip(one, two, strict=True):
             np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(weights, before)
@@ -222,7 +220,8 @@ def test_the_short_cuts_of_cross_validation_change_no_verdict():
     def plainly(model, of, folds):
         total = folds.sum(axis=0)
         return all(
-            (total - fold).any() and held_out(model, model.fit(of, total - fold), of, fold, 1e-6).right for fold in folds
+            (total - fold).any() and held_out(model, model.fit(of, total - fold), of, fold, 1e-6).right
+            for fold in folds
         )
 
     for of in steps.values():
