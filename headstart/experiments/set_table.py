@@ -88,10 +88,8 @@ class SetTable:
         tasks = _read(self)
         if len(tasks[self.new.task]) < 2:
             raise InputError(f"{self.new.path} has one demonstration of {self.new.task!r}; at least two are compared")
-        if self.workers == 1:
-            measured = [_measure(self, order) for order in range(self.orders)]
-        else:
-            measured = self._fan_out()
+        orders = range(self.orders)
+        measured = [_measure(self, order) for order in orders] if self.workers == 1 else self._fan_out()
         arms: dict[str, Any] = {}
         for arm, protocol, skill in dict.fromkeys(key for one in measured for key in one):
             counts = [one[arm, protocol, skill] for one in measured]
