@@ -19,7 +19,6 @@ from jaxtyping import Float, Int
 
 from headstart.maths.tolerance import cluster, trimmed_least_squares
 
-
 MOST_LABELS = 64  # of a decision are weighed when tests are compared; more only slow the ranking down
 
 
@@ -388,7 +387,7 @@ def _polynomial(problem: _Problem, chosen: tuple[int, ...], degree: int) -> Leaf
 
 def _above(tested: np.ndarray, inputs: tuple[int, ...], prior: float) -> list[_Test]:
     values = np.unique(tested)
-    if not 2 <= len(values):
+    if len(values) < 2:
         return []
     borders = (values[1:] + values[:-1]) / 2
     if len(borders) > 16:

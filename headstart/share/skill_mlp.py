@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -87,7 +88,7 @@ def _train_mlp(
     learning_rate: float,
 ) -> dict[str, Any]:
     """Minimises cross-entropy of the call plus squared error of its arguments, as one scan."""
-    layers = list(zip(sizes[:-1], sizes[1:], strict=True))
+    layers = list(pairwise(sizes))
     keys = jax.random.split(key, len(layers))
     params = {f"bias{i}": jnp.zeros(n) for i, (_, n) in enumerate(layers)}
     for i, (m, n) in enumerate(layers):
