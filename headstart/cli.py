@@ -3,6 +3,7 @@
 import contextlib
 import io
 import itertools
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ class Evaluate:
     """Of the episodes."""
 
     def run(self) -> int:
+        arithmetic()
         from headstart.commands.evaluate import run
 
         return run(self)
@@ -213,12 +215,13 @@ def unboxed(complaint: str) -> str:
     return "; ".join(" ".join(part.split()).rstrip(".:") for part in parts if part.strip())
 
 
-def arithmetic(deterministic: bool) -> None:
-    """Settles how JAX computes; must be called before JAX is imported."""
-    import os
-
+def arithmetic(deterministic: bool = False) -> None:
+    """Settles how JAX computes, and keeps what it compiles; must be called before JAX is imported elsewhere."""
     if deterministic:
         os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+    from headstart.commands.compiled import keep_compiled
+
+    keep_compiled()
 
 
 def whole_numbers(field_name: str, text: str) -> tuple[int, ...]:
