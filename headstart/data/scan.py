@@ -38,7 +38,7 @@ def begin_scan(key: Key[Array, ""], family: JaxFamily, policy: Policy, params: P
     """
     episode = jnp.zeros(n, jnp.int32)
     task = task_rows(tasks, episode)
-    world = jax.vmap(family.reset)(_env_keys(key, n), task)
+    world = jax.vmap(family.reset)(_keys(key, n), task)
     return Carry(
         world=world,
         memory=policy.start(params, n),
@@ -77,8 +77,8 @@ def rollout_scan(
     n = carry.first.shape[0]
     start = policy.start(params, n)
 
-    def step(carry: Carry, key: Key[Array, ""]) -> tuple[Carry, Rollout]:
-        act_key, world_key, reset_key = jax.random.split(key, 3)
+    def step(carry: Carry, keys: Key[Array, "3"]) -> tuple[Carry, Rollout]:
+        act_key, world_key, reset_key = keys
         row, played = _play(act_key, world_key, family, policy, params, carry)
         ended = row.terminated | row.truncated
         carry = jax.lax.cond(
@@ -88,7 +88,7 @@ def rollout_scan(
         )
         return carry, row
 
-    carry, rollout = jax.lax.scan(step, carry, _env_keys(key, steps))
+    carry, rollout = jax.lax.scan(step, carry, _keys(key, 3 * steps).reshape(steps, 3))
     return rollout, carry
 
 
@@ -125,9 +125,7 @@ def _play(
     seen = _finite(carry.obs, n)
     obs = _where(seen, carry.obs, jax.tree.map(jnp.zeros_like, carry.obs))
     action, memory = policy.apply(act_key, params, carry.memory, obs)
-    outcome = jax.vmap(family.step)(
-        _env_keys(world_key, n), carry.world, clip_action(family.action, action), carry.task
-    )
+    outcome = jax.vmap(family.step)(_keys(world_key, n), carry.world, clip_action(family.action, action), carry.task)
     next_obs = jax.vmap(family.observe)(outcome.state, carry.task)
     valid = outcome.valid & seen & _finite((action, outcome.reward, next_obs), n)
     elapsed = carry.elapsed + 1
@@ -160,12 +158,12 @@ def _restart(
     n = ended.shape[0]
     episode = carry.episode + ended.astype(jnp.int32)
     task = task_rows(tasks, episode)
-    world = jax.vmap(family.reset)(_env_keys(key, n), task)
+    world = jax.vmap(family.reset)(_keys(key, n), task)
     fresh = Carry(world, start, jax.vmap(family.observe)(world, task), ended, jnp.zeros_like(episode), episode, task)
     return _where(ended, fresh, carry)
 
 
-def _env_keys(key: Key[Array, ""], n: int) -> Key[Array, " n"]:
+def _keys(key: Key[Array, ""], n: int) -> Key[Array, " n"]:
     """Derives n keys; the i-th depends on `key` and i, and not on n."""
     return jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(n, dtype=jnp.uint32))
 

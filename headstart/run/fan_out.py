@@ -1,7 +1,7 @@
 """Several pieces of work side by side in threads, their findings in one stream.
 
-What a piece of work spends its time in (physics, compiled arithmetic, waiting for a target) holds no interpreter lock, so
-threads fill the cores, and everything that JAX has compiled is shared between them.
+What a piece of work spends its time in (physics, compiled arithmetic, waiting for a target) holds no interpreter lock,
+so threads fill the cores, and everything that JAX has compiled is shared between them.
 """
 
 import queue

@@ -120,6 +120,8 @@ class Ledger:
             content = disk.read_file(self.path, 1 << 16)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise InputError(f"{self.path}: the ledger cannot be read ({error.strerror}); restore it") from None
         fields = strict_json.decode(content, str(self.path))
         if isinstance(fields, dict) and type(fields.get("format")) is int and fields["format"] > FORMAT:
             raise InputError(

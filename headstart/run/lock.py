@@ -56,7 +56,8 @@ def _write(descriptor: int, path: Path) -> None:
 
 def _holder(descriptor: int) -> str:
     try:
+        show = strict_json.printable
         holder = strict_json.decode(os.pread(descriptor, 4096, 0), NAME)
-        return f"process {int(holder['pid'])} on {str(holder['host'])[:80]} since {str(holder['since'])[:40]}"
+        return f"process {int(holder['pid'])} on {show(holder['host'])} since {show(holder['since'])}"
     except (InputError, KeyError, TypeError, ValueError):
         return "another process"

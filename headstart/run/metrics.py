@@ -205,9 +205,10 @@ def _line(step: int, metrics: Mapping[str, Any]) -> bytes:
         if name in LABELS:
             row[name] = str(value)
             continue
-        number = np.asarray(value).item()
-        if not isinstance(number, (bool, int, float)):
-            raise InputError(f"metric {name!r} is a {type(value).__name__}; give a number")
+        array = np.asarray(value)
+        if array.shape != () or array.dtype.kind not in "biuf":
+            raise InputError(f"metric {name!r} is {array.dtype}{list(array.shape)}; give one number")
+        number = array.item()
         if not math.isfinite(number):
             faults.append(name)
             number = None

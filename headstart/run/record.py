@@ -144,7 +144,7 @@ def check_format(value: dict[str, Any], path: Path, known: int) -> None:
         raise InputError(f"{path}: has no format number; the file is damaged or not ours")
     if found > known:
         written = value.get("versions")
-        by = str(written.get("headstart"))[:20] if isinstance(written, dict) else "newer"
+        by = strict_json.printable(written.get("headstart"), 20) if isinstance(written, dict) else "newer"
         raise InputError(
             f"{path}: format {found}, written by headstart {by}; this is headstart {headstart.__version__}, which "
             f"reads formats up to {known}: install the newer one"

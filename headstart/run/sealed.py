@@ -167,7 +167,9 @@ def read(folder: Path, kind: str, like: PyTree) -> tuple[int, PyTree, dict[str, 
         problems = tree.differences(manifest.leaves, like)
         if problems:
             more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-            raise InputError(f"{folder} does not fit these settings: {'; '.join(problems[:5])}{more}")
+            raise InputError(
+                f"{folder} does not fit these settings: {strict_json.printable('; '.join(problems[:5]), 600)}{more}"
+            )
         arrays = _read_arrays(folder, manifest, descriptor)
     return manifest.step, tree.from_arrays(like, arrays), manifest.extra
 
@@ -186,20 +188,23 @@ def read_manifest(folder: Path, kind: str, descriptor: int) -> Manifest:
     if stamp(facts) != content:
         raise Broken(f"{MANIFEST} does not match its own checksum")
     if type(facts.get("format")) is int and facts["format"] > FORMAT:
+        by = strict_json.printable(facts.get("headstart"), 20)
         raise InputError(
-            f"{folder}: written by headstart {str(facts.get('headstart'))[:20]} in format {facts['format']}; this is "
-            f"headstart {headstart.__version__}, which reads formats up to {FORMAT}: install the newer one"
+            f"{folder}: written by headstart {by} in format {facts['format']}; this is headstart "
+            f"{headstart.__version__}, which reads formats up to {FORMAT}: install the newer one"
         )
     try:
         return _parse(facts, kind)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Broken(f"{MANIFEST} has a field that is missing or of the wrong kind ({str(error)[:80]})") from None
+        raise Broken(
+            f"{MANIFEST} has a field that is missing or of the wrong kind ({strict_json.printable(error)})"
+        ) from None
 
 
 def _parse(facts: dict[str, Any], kind: str) -> Manifest:
     if facts["kind"] != kind:
-        raise Broken(f"it is a {str(facts['kind'])[:20]}, not a {kind}")
-    if set(facts) != _FIELDS or set(facts["files"]) != {STATE} or facts["format"] != FORMAT:
+        raise Broken(f"it is a {strict_json.printable(facts['kind'], 20)}, not a {kind}")
+    if set(facts) != _FIELDS or set(facts["files"]) != {STATE} or facts["format"] is not FORMAT:
         raise Broken(f"{MANIFEST} names other fields or files than ours")
     leaves = tuple(tree.Leaf(**(leaf | {"shape": tuple(leaf["shape"])})) for leaf in facts["leaves"])
     for leaf in leaves:
@@ -226,8 +231,8 @@ def _read_arrays(folder: Path, manifest: Manifest, descriptor: int) -> dict[str,
         arrays = tensors.decode(content, STATE)
     except InputError as error:
         raise Broken(str(error)) from None
-    table = {(leaf.path, leaf.dtype, leaf.shape) for leaf in manifest.leaves}
-    if {(path, array.dtype.name, array.shape) for path, array in arrays.items()} != table:
+    table = sorted((leaf.path, leaf.dtype, leaf.shape) for leaf in manifest.leaves)
+    if sorted((path, array.dtype.name, array.shape) for path, array in arrays.items()) != table:
         raise Broken(f"{STATE} holds other arrays than {MANIFEST} says")
     return arrays
 

@@ -11,8 +11,9 @@ from typing import Any
 from headstart.errors import InputError
 
 DEPTH = 64
-VALUES = 1_000_000
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+TOKENS = 500_000
+# possessive, and a quote that nothing closes is a token of its own: linear time on any text
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},"]', re.DOTALL)
 
 
 def decode(text: bytes, where: str) -> Any:
@@ -30,7 +31,7 @@ def decode(text: bytes, where: str) -> Any:
     """
     _check_size(text, where)
     try:
-        return json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(text.decode("utf-8"), **_HOOKS)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not valid JSON ({_short(error)}); the file is damaged or not ours") from None
 
@@ -46,15 +47,21 @@ def encode(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
+def printable(value: Any, length: int = 80) -> str:
+    """Returns text from a file as it may be shown: short, one line, without control characters."""
+    return repr(str(value))[1:-1][:length]
+
+
 def _check_size(text: bytes, where: str) -> None:
-    skeleton = _STRING.sub(b"", text)
-    if skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{") > VALUES:
-        raise InputError(f"{where}: more than {VALUES} JSON values; the file is damaged or not ours")
     depth = 0
-    for bracket in re.finditer(rb"[\[\]{}]", skeleton):
-        depth += 1 if bracket.group() in b"[{" else -1
-        if depth > DEPTH:
-            raise InputError(f"{where}: JSON nested deeper than {DEPTH}; the file is damaged or not ours")
+    for count, token in enumerate(_TOKEN.finditer(text)):
+        mark = token.group()
+        depth += (mark in (b"[", b"{")) - (mark in (b"]", b"}"))
+        if mark == b'"':
+            raise InputError(f"{where}: not valid JSON (a text without an end); the file is damaged or not ours")
+        if depth > DEPTH or count > TOKENS:
+            what = f"nested deeper than {DEPTH}" if depth > DEPTH else f"of more than {TOKENS} parts"
+            raise InputError(f"{where}: JSON {what}; the file is damaged or not ours")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -66,6 +73,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
+
+
+_HOOKS: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _no_constant, "parse_float": _finite}
 
 
 def _short(error: Exception) -> str:

@@ -151,7 +151,9 @@ def validate(value: Any, where: str) -> None:
     for i, arm in enumerate(value["arms"]):
         name = f"{where}.arms[{i}]"
         if (arm["method"], arm["shots"]) in seen:
-            raise InputError(f"{name}: {arm['method']!r} with {arm['shots']} shots is there twice")
+            raise InputError(
+                f"{name}: {strict_json.printable(arm['method'])!r} with {arm['shots']} shots is there twice"
+            )
         seen.add((arm["method"], arm["shots"]))
         if len(arm["per_seed"]) != len(value["seeds"]):
             raise InputError(f"{name}.per_seed: {len(arm['per_seed'])} values for {len(value['seeds'])} seeds")
@@ -189,7 +191,7 @@ def _check(value: Any, schema: dict[str, Any], where: str) -> None:
     if "type" in schema and not _is(value, schema["type"]):
         raise InputError(f"{where}: must be of type {schema['type']}, not {type(value).__name__}")
     if "enum" in schema and value not in schema["enum"]:
-        raise InputError(f"{where}: {str(value)[:40]!r} is none of {', '.join(schema['enum'])}")
+        raise InputError(f"{where}: {strict_json.printable(value, 40)!r} is none of {', '.join(schema['enum'])}")
     if "minimum" in schema and value < schema["minimum"]:
         raise InputError(f"{where}: {value} is below {schema['minimum']}")
     for i, item in enumerate(value if isinstance(value, list) else ()):
@@ -201,7 +203,7 @@ def _check(value: Any, schema: dict[str, Any], where: str) -> None:
         inner = schema.get("properties", {}).get(name, schema.get("additionalProperties", {}))
         if inner is False:
             raise InputError(f"{where}: {name[:80]!r} is not a field of a summary")
-        _check(item, inner, f"{where}.{name[:80]}")
+        _check(item, inner, f"{where}.{strict_json.printable(name)}")
 
 
 def _is(value: Any, kind: str) -> bool:

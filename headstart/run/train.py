@@ -6,7 +6,6 @@ logging, evaluation and saving are consumers of what `train` yields.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import jax
@@ -81,12 +80,12 @@ class Training:
         return Run(key, state, tasks, carry, np.zeros((), np.int64), np.zeros((), np.int64))
 
     def advance(self, run: Run) -> Progress:
-        """Collects one rollout and learns from it once."""
+        """Collects one rollout and learns from it once. A learner may take its old state's memory over."""
         key, key_pool, key_rollout, key_update, key_tasks = jax.random.split(run.key, 5)
         pool = self.distribution.sample(key_pool, run.tasks, self.envs)
         params = self.learner.params(run.learner)
         rollout, carry = collect(key_rollout, self.family, self.learner.policy, params, run.carry, pool, self.steps)
-        learner, metrics = jitted_update(self.learner)(key_update, run.learner, rollout)
+        learner, metrics = self.learner.update(key_update, run.learner, rollout)
         tasks, task_metrics = self.distribution.update(key_tasks, run.tasks, rollout)
         taken = self.envs * self.steps
         after = Run(key, learner, tasks, carry, run.updates + 1, run.env_steps + taken)
@@ -99,9 +98,3 @@ def train(training: Training, run: Run, env_steps: int) -> Iterator[Progress]:
         progress = training.advance(run)
         run = progress.run
         yield progress
-
-
-@cache
-def jitted_update(learner: Learner):
-    """Compiles a learner's update once for each learner; the old state's memory is given to the new one."""
-    return jax.jit(learner.update)

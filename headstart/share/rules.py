@@ -19,7 +19,6 @@ from jaxtyping import Float, Int
 
 from headstart.maths.tolerance import cluster, trimmed_least_squares
 
-
 MOST_LABELS = 64  # of a decision are weighed when tests are compared; more only slow the ranking down
 
 
@@ -256,7 +255,9 @@ class _Problem:
 
     def at(self, where: np.ndarray) -> "_Problem":
         """The problem on some of the rows."""
-        return _Problem(self.inputs[where], self.target[where], self.weight[where], self.prior, self.accuracy, self.categories)
+        return _Problem(
+            self.inputs[where], self.target[where], self.weight[where], self.prior, self.accuracy, self.categories
+        )
 
     def bases(self, most_values: int) -> list[tuple[tuple[int, ...], int]]:
         """Which polynomials to try: affine in one input, all degrees in the measured ones, affine in all."""
@@ -386,7 +387,7 @@ def _polynomial(problem: _Problem, chosen: tuple[int, ...], degree: int) -> Leaf
 
 def _above(tested: np.ndarray, inputs: tuple[int, ...], prior: float) -> list[_Test]:
     values = np.unique(tested)
-    if not 2 <= len(values):
+    if len(values) < 2:
         return []
     borders = (values[1:] + values[:-1]) / 2
     if len(borders) > 16:

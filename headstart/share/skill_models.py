@@ -97,7 +97,7 @@ class Polynomial:
         features = _monomials(((expanded - center) * scale)[:, active], degree)
         calls = steps.call[rows]
         kinds = np.unique(calls)
-        params: SkillParams = {"center": center, "scale": scale, "calls": kinds, "degree": np.asarray(degree)}
+        params: SkillParams = {"center": center, "scale": scale, "calls": kinds, "degree": degree}
         indicators = (calls[:, None] == kinds[None, :]).astype(np.float64)
         params["classifier"] = _least_squares(features, indicators, weights[rows])
         for kind in kinds.tolist():
@@ -110,7 +110,7 @@ class Polynomial:
     def predict(self, params: SkillParams, layout: Layout, inputs: Float[np.ndarray, "step input"]) -> Prediction:
         active = np.flatnonzero(params["scale"])
         scaled = ((one_hot(layout, inputs) - params["center"]) * params["scale"])[:, active]
-        features = _monomials(scaled, int(params["degree"]))
+        features = _monomials(scaled, params["degree"])
         scores = features @ params["classifier"]
         call = params["calls"][scores.argmax(axis=1)]
         arguments = np.zeros((len(inputs), max(layout.call_args)))

@@ -112,9 +112,7 @@ def judge(steps: SkillSteps, rows: np.ndarray, weights: Weights, predicted: Pred
     return Verdict(True)
 
 
-def held_out(
-    model: SkillModel, params: SkillParams, steps: SkillSteps, weights: Weights, accuracy: float
-) -> Verdict:
+def held_out(model: SkillModel, params: SkillParams, steps: SkillSteps, weights: Weights, accuracy: float) -> Verdict:
     """Judges a fitted model on steps that occur `weights` times."""
     rows = np.flatnonzero(weights > 0)
     return judge(steps, rows, weights[rows], model.predict(params, steps.layout, steps.inputs[rows]), accuracy)

@@ -128,8 +128,8 @@ def read_maze(text: str) -> Maze:
 
 def _read_marks(text: str) -> dict[str, str]:
     """Checks every character of a drawing; returns where `S` and `G` are, in words."""
-    above = len(text) - len(text.lstrip("\n"))
     rows = text.strip("\n").split("\n")
+    above = text.index(rows[0])
     marks: dict[str, str] = {}
     free = 0
     for line, row in enumerate(rows, above + 1):

@@ -1,5 +1,7 @@
 """The point maze: motion by hand, walls that hold, goals that can be reached."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,10 @@ from headstart.types import Task
 
 KEY = jax.random.key(0)
 MANY = 10_000
+STEP = jax.jit(PointMaze.step, static_argnums=0)
+RESETS = jax.jit(lambda family, keys: jax.vmap(family.reset, in_axes=(0, None))(keys, family.task()), static_argnums=0)
+SAMPLE = jax.jit(PointMaze.sample, static_argnums=(0, 2))
+FREE = jax.jit(lambda family, places: jax.vmap(family.is_free)(places), static_argnums=0)
 
 
 def task_with(family, goal=None, **dynamics):
@@ -25,19 +31,29 @@ def task_with(family, goal=None, **dynamics):
 
 def moved(family, position, velocity, action, task):
     state = PointState(jnp.asarray(position, jnp.float32), jnp.asarray(velocity, jnp.float32))
-    return jax.jit(family.step)(KEY, state, jnp.asarray(action, jnp.float32), task)
+    return STEP(family, KEY, state, jnp.asarray(action, jnp.float32), task)
 
 
-def random_states(family, key):
-    """Free places anywhere in the maze, velocities up to the limit and over it, full and overfull forces."""
+@partial(jax.jit, static_argnames=("family", "steps"))
+def wander(key, family, steps):
+    """Free places anywhere in the maze, velocities up to the limit and over it, full and overfull forces, any dynamics.
+
+    Returns the states after each of the steps, and whether each is free; axes `step many` in front.
+    """
     places, velocities, forces, dynamics = jax.random.split(key, 4)
-    position = family.sample(places, MANY).reward["goal"]
+    units = jax.random.uniform(dynamics, (len(family.dynamics), MANY))
+    values = {p.name: p.low + (p.high - p.low) * unit for p, unit in zip(family.dynamics.values(), units, strict=True)}
+    goal = family.sample(places, MANY).reward["goal"]
     velocity = jax.random.uniform(velocities, (MANY, 2), minval=-3, maxval=3) * family.top_speed
     force = jax.random.uniform(forces, (MANY, 2), minval=-2, maxval=2)
-    units = np.asarray(jax.random.uniform(dynamics, (MANY, len(family.dynamics))))
-    values = {name: jnp.asarray(value) for name, value in family.dynamics.from_unit(units).items()}
-    goal = jnp.zeros((MANY, 2))
-    return PointState(position, velocity), force, Task(values, {"goal": goal}, goal)
+    task = Task(values, {"goal": goal}, goal)
+
+    def step(state, _):
+        state = jax.vmap(lambda *rest: family.step(key, *rest).state)(state, force, task)
+        return state, (state, jax.vmap(family.is_free)(state.position))
+
+    start = PointState(goal, velocity)
+    return start, *jax.lax.scan(step, start, None, steps)[1]
 
 
 def test_one_substep_by_hand():
@@ -87,32 +103,25 @@ def test_the_wall_takes_the_velocity_of_its_axis_only():
 @pytest.mark.parametrize("name", MAZES)
 def test_no_state_and_no_force_lead_into_a_wall(name):
     family = PointMaze(maze=name)
-    state, force, task = random_states(family, jax.random.key(1))
-    step = jax.jit(jax.vmap(family.step))
-    keys = jax.random.split(KEY, MANY)
-    for _ in range(3):
-        state = step(keys, state, force, task).state
-        assert jax.vmap(family.is_free)(state.position).all()
-        assert np.isfinite(state.position).all() and (np.abs(state.velocity) <= family.top_speed).all()
+    _, states, free = wander(jax.random.key(1), family, 5)
+    assert free.all()
+    assert np.isfinite(states.position).all() and (np.abs(states.velocity) <= family.top_speed).all()
 
 
 def test_no_point_passes_a_wall():
     # the wall in the middle is one cell thick, and there is no way round it
     family = PointMaze(maze="#########\n#S  #   #\n#   #   #\n#   #   #\n#########", top_speed=18.0)
-    state, force, task = random_states(family, jax.random.key(2))
-    assert (state.position[:, 0] < 4).all(), "the other side cannot be reached, so no goal is drawn there"
-    step, keys = jax.jit(jax.vmap(family.step)), jax.random.split(KEY, MANY)
-    for _ in range(20):
-        state = step(keys, state, force, task).state
-    assert (state.position[:, 0] < 4).all()
+    start, states, _ = wander(jax.random.key(2), family, 30)
+    assert (start.position[:, 0] < 4).all(), "the other side cannot be reached, so no goal is drawn there"
+    assert (states.position[..., 0] < 4).all()
+    assert (states.position[..., 0] > 3.998).any(), "nobody tried"
 
 
 def test_a_corner_between_two_walls_is_closed():
     family = PointMaze(maze="####\n#S##\n## #\n####", top_speed=18.0)
-    step = jax.jit(family.step)
     state = PointState(jnp.array([1.99, 2.01]), jnp.zeros(2))
     for _ in range(50):
-        state = step(KEY, state, jnp.array([1.0, -1.0]), family.task()).state
+        state = STEP(family, KEY, state, jnp.array([1.0, -1.0]), family.task()).state
     np.testing.assert_allclose(state.position, [1.999, 2.001], rtol=1e-5)
 
 
@@ -133,8 +142,8 @@ def test_the_dense_reward_is_minus_the_distance():
 @pytest.mark.parametrize("name", MAZES)
 def test_goals_are_drawn_outside_walls_and_in_every_reachable_cell(name):
     family = PointMaze(maze=name)
-    tasks = family.sample(KEY, 4_000)
-    assert jax.vmap(family.is_free)(tasks.reward["goal"]).all()
+    tasks = SAMPLE(family, KEY, MANY)
+    assert FREE(family, tasks.reward["goal"]).all()
     np.testing.assert_array_equal(tasks.spec, tasks.reward["goal"])
     cells = np.unique(np.floor(tasks.reward["goal"]), axis=0)
     assert len(cells) == family.layout.reachable.sum()
@@ -142,7 +151,7 @@ def test_goals_are_drawn_outside_walls_and_in_every_reachable_cell(name):
 
 def test_episodes_start_at_rest_in_the_start_cell():
     family = PointMaze(maze="u", start_jitter=0.4)
-    state = jax.vmap(family.reset, in_axes=(0, None))(jax.random.split(KEY, 500), family.task())
+    state = RESETS(family, jax.random.split(KEY, 500))
     offset = state.position - np.array([[1.5, 1.5]])
     assert (np.abs(offset) <= 0.4).all() and (np.abs(offset).max(axis=0) > 0.35).all()
     assert not state.velocity.any()
@@ -150,14 +159,14 @@ def test_episodes_start_at_rest_in_the_start_cell():
 
 def test_without_a_start_episodes_start_in_every_free_cell():
     family = PointMaze(maze="#####\n#   #\n#####")
-    state = jax.vmap(family.reset, in_axes=(0, None))(jax.random.split(KEY, 200), family.task())
+    state = RESETS(family, jax.random.split(KEY, 500))
     np.testing.assert_array_equal(np.unique(np.floor(state.position[:, 0])), [1, 2, 3])
 
 
 def test_outside_the_drawing_nothing_is_free():
     family = PointMaze(maze="   \n   ")
     places = jnp.array([[-0.1, 0.5], [3.1, 0.5], [0.5, -0.1], [0.5, 2.1], [0.5, 0.5], [2.9, 1.9]])
-    np.testing.assert_array_equal(jax.vmap(family.is_free)(places), [False, False, False, False, True, True])
+    np.testing.assert_array_equal(FREE(family, places), [False, False, False, False, True, True])
     state = moved(family, (0.1, 0.1), (-5.0, -5.0), (-1.0, -1.0), family.task()).state
     assert family.is_free(state.position)
 
@@ -166,7 +175,7 @@ def test_outside_the_drawing_nothing_is_free():
     "options",
     [
         {"maze": "sprial"},
-        {"maze": "###\n# S"},
+        {"maze": "####\n# S"},
         {"reward_kind": "denes"},
         {"goal_radius": -1.0},
         {"goal_radius": float("nan")},

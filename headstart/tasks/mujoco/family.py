@@ -4,6 +4,7 @@
 # MuJoCo is a compiled module without type stubs.
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import mujoco
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, UInt64
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from headstart.spaces import Box, ParameterSpace
 from headstart.tasks.mujoco import draws
@@ -34,7 +35,7 @@ class WorldState(NamedTuple):
         physics: MuJoCo's full physical state: time, positions, velocities.
         bodies: where the watched bodies were in the engine's last forward pass.
         queue: the latest actions, newest first.
-        seeds: of the observation noise of this step.
+        error: what the sensors add to the observation in this step.
         dynamics: the value of each of the family's parameters, in their order.
         reward: what is asked for.
     """
@@ -42,7 +43,7 @@ class WorldState(NamedTuple):
     physics: Float[np.ndarray, "env state"]
     bodies: Float[np.ndarray, "env body 3"]
     queue: Float[np.ndarray, "env delay action"]
-    seeds: UInt64[np.ndarray, " env"]
+    error: Float[np.ndarray, "env channel"]
     dynamics: Float[np.ndarray, "env parameter"]
     reward: dict[str, Float[np.ndarray, " env"]]
 
@@ -114,7 +115,8 @@ class MujocoFamily:
         reward = {name: np.full(n, value, np.float64) for name, value in self.rewards.nominal().items()}
         bodies = np.zeros((n, len(self.robot.about.watched), 3))
         queue = np.zeros((n, 1 + LONGEST_DELAY, self._model.nu))
-        return WorldState(physics, bodies, queue, np.zeros(n, np.uint64), dynamics, reward)
+        error = np.zeros((n, len(self.robot.about.scale)))
+        return WorldState(physics, bodies, queue, error, dynamics, reward)
 
     def reset(self, seeds: Int[Any, " env"], state: WorldState, tasks: Task, where: Bool[Any, " env"]) -> WorldState:
         rows = np.flatnonzero(where)
@@ -130,18 +132,13 @@ class MujocoFamily:
             physics=physics,
             bodies=_with(state.bodies, rows, bodies),
             queue=_with(state.queue, rows, 0.0),
-            seeds=_with(state.seeds, rows, seeds),
+            error=_with(state.error, rows, self._error(seeds, dynamics[rows])),
             dynamics=dynamics,
             reward=self._asked(state.reward, tasks.reward, rows),
         )
 
     def observe(self, state: WorldState) -> Float[np.ndarray, "env channel"]:
-        obs = self.robot.observe(self._split(state))
-        noise = state.dynamics[:, self._randomizer.column[NOISE]]
-        if not noise.any():
-            return obs
-        error = draws.normal(state.seeds, obs.shape[1], _NOISE) * np.asarray(self.robot.about.scale)
-        return obs + noise[:, None] * error
+        return self.robot.observe(self._split(state)) + state.error
 
     def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
         where, action = np.asarray(where), np.asarray(action)
@@ -150,8 +147,9 @@ class MujocoFamily:
         delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
         with self._engines.lend(state.dynamics) as engine:
             physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay], rows)
-        seeds = np.asarray(seeds).astype(np.uint64, copy=False)
-        after = state._replace(physics=physics, bodies=bodies, queue=queue, seeds=seeds)
+        after = state._replace(
+            physics=physics, bodies=bodies, queue=queue, error=self._error(np.asarray(seeds), state.dynamics)
+        )
         valid: Any = ~where | self._intact(state, after)
         kept = ~where | ~valid  # what rests, and what broke, stays what it was: finite
         if kept.any():
@@ -175,10 +173,10 @@ class MujocoFamily:
         """Returns joint positions and velocities, to draw a picture of or to start from."""
         return self._split(state)
 
-    def models(self, state: WorldState) -> list[mujoco.MjModel]:
-        """Returns a copy of each environment's model, with its dynamics."""
+    def models(self, state: WorldState, rows: Sequence[int] | None = None) -> list[mujoco.MjModel]:
+        """Returns a copy of the model of each environment, or of some, with its dynamics."""
         with self._engines.lend(state.dynamics) as engine:
-            return [engine.model(row) for row in range(len(state.physics))]
+            return [engine.model(row) for row in (range(len(state.physics)) if rows is None else rows)]
 
     def parameters(self, model: mujoco.MjModel) -> dict[str, float]:
         """Reads the physical parameters back from a model. Delay and noise are not in a model."""
@@ -203,6 +201,14 @@ class MujocoFamily:
         end = 1 + self._model.nq
         return Physics(state.physics[:, 1:end], state.physics[:, end : end + self._model.nv], state.bodies)
 
+    def _error(
+        self, seeds: Int[np.ndarray, " env"], dynamics: Float[np.ndarray, "env parameter"]
+    ) -> Float[np.ndarray, "env channel"]:
+        scale, noise = np.asarray(self.robot.about.scale), dynamics[:, self._randomizer.column[NOISE]]
+        if not noise.any():
+            return np.zeros((len(seeds), len(scale)))
+        return noise[:, None] * scale * draws.normal(seeds, len(scale), _NOISE)
+
     def _intact(self, before: WorldState, after: WorldState) -> Bool[np.ndarray, " env"]:
         # the engine stops the clock of an environment at its first warning: bad positions, bad control, full buffers
         step = self._model.opt.timestep
@@ -224,7 +230,7 @@ class MujocoFamily:
 def _keep(kept: Bool[np.ndarray, " env"], before: WorldState, after: WorldState) -> WorldState:
     """Returns the state afterwards, but the one before where `kept`. A step changes no dynamics and no reward."""
     rows = np.flatnonzero(kept)
-    changed = ("physics", "bodies", "queue", "seeds")
+    changed = ("physics", "bodies", "queue", "error")
     old = {name: _with(getattr(after, name), rows, getattr(before, name)[rows]) for name in changed}
     return after._replace(**old)
 

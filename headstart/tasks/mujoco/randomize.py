@@ -10,7 +10,7 @@ Recompiling the model would do the same a hundred times more slowly.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -27,15 +27,6 @@ _MODEL += ("geom_friction", "dof_damping", "dof_armature", "actuator_gear")
 _OPTION = ("gravity", "density", "viscosity")
 # kinds on which constants depend that the compiler derives: inverse weights, mean inertia, subtree masses
 _DERIVED = ("mass", "payload", "armature", "gear")
-
-
-class Scatter(NamedTuple):
-    """Parameters that are written into one array alike: which columns of values go to which rows."""
-
-    field: str
-    factor: bool
-    columns: Int[np.ndarray, " write"]
-    indices: Int[np.ndarray, " write"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +78,26 @@ class Randomizer:
         }
 
     @cached_property
-    def scatters(self) -> tuple[Scatter, ...]:
-        """All writes into plain arrays, gathered by array."""
-        gathered: dict[tuple[str, bool], list[tuple[int, int]]] = {}
-        for column, target in enumerate(self.targets):
-            for name in target.fields:
-                if name in self.defaults:
-                    places = gathered.setdefault((name, target.parameter.unit == "× nominal"), [])
-                    places += [(column, index) for index in target.indices]
-        return tuple(Scatter(*key, *np.array(places).T) for key, places in gathered.items())
+    def factors(self) -> dict[str, Int[np.ndarray, " index"]]:
+        """For each array, the column whose value multiplies each of its rows; one past the last is no factor at all."""
+        factors = {name: np.full(len(default), len(self.targets)) for name, default in self.defaults.items()}
+        for column, (parameter, fields, indices) in enumerate(self.targets):
+            for name in fields:
+                if name in factors and parameter.unit == "× nominal":
+                    factors[name][list(indices)] = column
+        return factors
+
+    @cached_property
+    def absolutes(self) -> tuple[tuple[str, int, int], ...]:
+        """Array, row and column of each value that stands for itself."""
+        plain = [(column, target) for column, target in enumerate(self.targets) if target.parameter.unit != "× nominal"]
+        return tuple(
+            (name, index, column)
+            for column, target in plain
+            for name in target.fields
+            if name in self.defaults
+            for index in target.indices
+        )
 
     def values(self, dynamics: Mapping[str, Any], rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row p"]:
         """Reads the named parameters of some environments; what is not named is nominal.
@@ -110,7 +112,7 @@ class Randomizer:
         for name in dynamics:
             if name not in self.column:
                 raise unknown("parameter", name, list(self.column))
-        values = np.tile(self.nominal, (len(rows), 1))
+        values = np.repeat(self.nominal[None], len(rows), axis=0)
         for name, given in dynamics.items():
             values[:, self.column[name]] = np.asarray(given)[rows]
         legal = (values >= self._limits[0]) & (values <= self._limits[1])
@@ -125,14 +127,13 @@ class Randomizer:
 
     def arrays(self, values: Float[np.ndarray, "row parameter"]) -> dict[str, Float[np.ndarray, "row ..."]]:
         """Computes the model's arrays for each row of values, from the defaults."""
-        arrays = {name: np.repeat(default[None], len(values), axis=0) for name, default in self.defaults.items()}
-        for field, factor, columns, indices in self.scatters:
-            array, given = arrays[field], values[:, columns]
-            given = given.reshape(*given.shape, *[1] * (array.ndim - 2))
-            if factor:
-                array[:, indices] *= given
-            else:
-                array[:, indices] = given
+        factors = np.concatenate([values, np.ones((len(values), 1))], axis=1)
+        arrays = {}
+        for name, default in self.defaults.items():
+            factor = factors[:, self.factors[name]]
+            arrays[name] = default * (factor if default.ndim == 1 else factor[:, :, None])
+        for name, index, column in self.absolutes:
+            arrays[name][:, index] = values[:, column]
         self._slip(values, arrays)
         self._load(values, arrays)
         return arrays
@@ -159,17 +160,14 @@ class Randomizer:
         from nominal, each geom gets the coefficient that its contact with the floor shall have, and the floor the
         smallest of these.
         """
-        if self.robot.about.floor is None:
-            return
-        columns = [column for column, target in enumerate(self.targets) if target.fields == ("friction",)]
+        columns, floor, others, base = self._contacts
         changed = np.flatnonzero((values[:, columns] != 1.0).any(axis=1))
         if not changed.size:
             return
-        floor, default = self.model.geom(self.robot.about.floor).id, self.defaults["geom_friction"][:, 0]
-        slide = np.tile(np.maximum(default, default[floor]), (changed.size, 1))
+        slide = np.repeat(base[None], changed.size, axis=0)
         for column in columns:
             slide[:, self.targets[column].indices] *= values[changed, column, None]
-        slide[:, floor] = np.delete(slide, floor, axis=1).min(axis=1)
+        slide[:, floor] = slide[:, others].min(axis=1)
         arrays["geom_friction"][changed, :, 0] = slide
 
     def _load(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
@@ -182,6 +180,15 @@ class Randomizer:
             loaded = attach(bare, values[rows, column], self.robot.about.carry_at)
             for name, array in zip(names, loaded, strict=True):
                 arrays[name][rows, body] = array
+
+    @cached_property
+    def _contacts(self) -> tuple[list[int], int, np.ndarray, np.ndarray]:
+        """The columns of friction, the floor, everything else, and the plain friction of each geom with the floor."""
+        columns = [column for column, target in enumerate(self.targets) if target.fields == ("friction",)]
+        if not columns:
+            return [], 0, np.empty(0, int), np.empty(0)
+        floor, default = self.model.geom(self.robot.about.floor).id, self.defaults["geom_friction"][:, 0]
+        return columns, floor, np.flatnonzero(np.arange(len(default)) != floor), np.maximum(default, default[floor])
 
     @cached_property
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:

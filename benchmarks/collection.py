@@ -1,0 +1,166 @@
+"""What the MuJoCo families cost beside the bare physics: steps/s of `step` and `reset` against `mujoco.rollout` alone.
+
+Both step the same states with the same controls and the same dynamics, step by step in turns, in one process; random
+actions, no policy. Medians over the steps. The overhead is the difference, and the cost of randomization is the overhead that it adds.
+
+python benchmarks/collection.py --out results/collection.json
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import jax
+import mujoco
+import numpy as np
+from gymnasium.envs.mujoco import mujoco_env
+from mujoco.rollout import Rollout
+
+from headstart.adapt.randomize import preset
+from headstart.tasks.fixed import Fixed
+from headstart.tasks.mujoco import ALL, MujocoFamily
+from headstart.tasks.mujoco.family import WorldState
+from headstart.types import Task, TaskDistribution
+
+LIMITS = {"step": 0.93, "randomization": 0.05, "reset": 10.0}
+
+
+class Bare:
+    """`mujoco.rollout` alone, on models with the same dynamics; only its own call is timed."""
+
+    def __init__(self, family: MujocoFamily, state: WorldState):
+        """Takes over the dynamics of a state."""
+        self.family, self.held, self.models = family, state.dynamics, family.models(state)
+        n, model, self.frames = len(state.physics), self.models[0], family.robot.about.frame_skip
+        self.scratch = [mujoco.MjData(model) for _ in range(max(1, family.threads))]
+        self.pool = Rollout(nthread=family.threads)
+        self.out = np.empty((n, self.frames, state.physics.shape[1]))
+        self.sensors = np.empty((n, self.frames, model.nsensordata))
+        self.delay = list(family.dynamics).index("delay:action")
+
+    def seconds(self, state: WorldState, action: np.ndarray) -> float:
+        """Steps every environment; returns how long the call took."""
+        if state.dynamics is not self.held:
+            rows = np.flatnonzero((state.dynamics != self.held).any(axis=1)).tolist()
+            for row, model in zip(rows, self.family.models(state, rows), strict=True):
+                self.models[row] = model
+            self.held = state.dynamics
+        queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1)
+        control = queue[np.arange(len(queue)), state.dynamics[:, self.delay].astype(int)]
+        begin = time.perf_counter()
+        self.pool.rollout(
+            self.models,
+            self.scratch,
+            state.physics,
+            np.repeat(control[:, None], self.frames, axis=1),
+            skip_checks=True,
+            nstep=self.frames,
+            state=self.out,
+            sensordata=self.sensors if self.sensors.size else None,
+        )
+        return time.perf_counter() - begin
+
+
+def overhead(family: MujocoFamily, distribution: TaskDistribution, envs: int, steps: int) -> dict[str, float]:
+    """Steps a batch with random actions, each step in turn with the bare physics of the same step.
+
+    The tasks of every reset are drawn beforehand: that is the distribution's time, not the world's.
+    """
+    everywhere, low_high = np.ones(envs, bool), family.action.bounds()
+    actions = np.random.default_rng(0).uniform(*low_high, (steps, envs, *family.action.shape)).astype(np.float32)
+    pool = jax.tree.map(np.asarray, distribution.sample(jax.random.key(0), (), 64 * envs))
+    state = family.reset(np.arange(envs), family.start(envs), cut(pool, 0, envs), everywhere)
+    bare, age, ours, theirs, resets = Bare(family, state), np.zeros(envs, int), [], [], 0
+    for t, action in enumerate(actions):
+        tasks, seeds = cut(pool, t + 1, envs), np.arange(t, t + envs)
+        theirs.append(bare.seconds(state, action))
+        begin = time.perf_counter()
+        outcome = family.step(seeds, state, action, everywhere)
+        family.observe(outcome.state)
+        age += 1
+        ended = outcome.terminated | ~outcome.valid | (age >= family.horizon)
+        if ended.any():
+            age[ended] = 0
+            state = family.reset(seeds, outcome.state, tasks, ended)
+            family.observe(state)
+        else:
+            state = outcome.state
+        ours.append(time.perf_counter() - begin)
+        resets += int(ended.sum())
+    mine, bare_seconds = statistics.median(ours), statistics.median(theirs)
+    return {
+        "bare_steps_per_second": envs / bare_seconds,
+        "steps_per_second": envs / mine,
+        "ratio": bare_seconds / mine,
+        "overhead_us": 1e6 * statistics.median(a - b for a, b in zip(ours, theirs, strict=True)),
+        "resets_per_step": resets / steps,
+    }
+
+
+def cut(pool: Task, turn: int, envs: int) -> Task:
+    """Takes the tasks of one turn out of a pool."""
+    rows = np.arange(turn * envs, (turn + 1) * envs) % (64 * envs)
+    return jax.tree.map(lambda leaf: leaf[rows], pool)
+
+
+def per_reset(family: MujocoFamily, envs: int, repeats: int) -> dict[str, float]:
+    """Times a randomized reset of every environment against reading and compiling the model's file, for each one."""
+    everywhere, state = np.ones(envs, bool), family.start(envs)
+    pools = [preset(family, "wide").sample(jax.random.key(i), (), envs) for i in range(4)]
+    pools = [jax.tree.map(np.asarray, pool) for pool in pools]
+    path, ours, theirs = str(Path(mujoco_env.__file__).parent / "assets" / family.robot.about.asset), [], []
+    for i in range(repeats):
+        begin = time.perf_counter()
+        state = family.reset(np.arange(envs), state, pools[i % 4], everywhere)
+        ours.append((time.perf_counter() - begin) / envs)
+        begin = time.perf_counter()
+        mujoco.MjModel.from_xml_path(path)
+        theirs.append(time.perf_counter() - begin)
+    mine, other = statistics.median(ours), statistics.median(theirs)
+    return {"reset_us": 1e6 * mine, "recompile_us": 1e6 * other, "ratio": other / mine}
+
+
+def measure(family: MujocoFamily, envs: int, steps: int) -> dict[str, dict[str, float]]:
+    """Measures one family and prints what was found."""
+    plain = overhead(family, Fixed(task=family.task()), envs, steps)
+    spread = overhead(family, preset(family, "wide"), envs, steps)
+    extra = (spread["overhead_us"] - plain["overhead_us"]) * 1e-6
+    cost, again = {"share": extra * spread["steps_per_second"] / envs}, per_reset(family, envs, 20)
+    for name, ratio, limit, good in (
+        ("step / bare", plain["ratio"], LIMITS["step"], plain["ratio"] >= LIMITS["step"]),
+        ("cost of randomization", cost["share"], LIMITS["randomization"], cost["share"] <= LIMITS["randomization"]),
+        ("recompile / reset", again["ratio"], LIMITS["reset"], again["ratio"] >= LIMITS["reset"]),
+    ):
+        print(f"{family.name:14}{name:24}{ratio:8.3f}  limit {limit:g}  {'met' if good else 'MISSED'}")
+    for name, figures in (("plain", plain), ("randomized", spread)):
+        text = "  ".join(f"{key} {value:,.2f}" for key, value in figures.items())
+        print(f"{'':14}{name}: {text}", flush=True)
+    return {"plain": plain, "randomized": spread, "randomization": cost, "reset": again}
+
+
+def main() -> None:
+    """Measures every family, or one, and stores the figures."""
+    parser = argparse.ArgumentParser(description="The MuJoCo families beside mujoco.rollout alone.")
+    parser.add_argument("--out", type=Path, help="where to store the figures, as JSON")
+    parser.add_argument("--family", help="only this one")
+    parser.add_argument("--envs", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=1000)
+    arguments = parser.parse_args()
+    found = {
+        family.name: measure(family, arguments.envs, arguments.steps)
+        for family in ALL
+        if arguments.family in (None, family.name)
+    }
+    if arguments.out:
+        versions = {"python": platform.python_version(), "mujoco": mujoco.__version__, "numpy": np.__version__}
+        result = {"limits": LIMITS, "envs": arguments.envs, "steps": arguments.steps, "cores": os.cpu_count()}
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps({**result, "versions": versions, "families": found}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

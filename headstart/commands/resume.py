@@ -1,0 +1,20 @@
+"""`headstart resume`: go on with what was interrupted."""
+
+from headstart.cli import Resume, arithmetic
+from headstart.errors import InputError
+from headstart.run.record import read_config
+
+
+def run(options: Resume) -> int:
+    """Goes on and returns the exit status."""
+    config = read_config(options.folder)
+    arithmetic(bool(config["settings"].get("deterministic")))
+    if config["command"] == "train":
+        from headstart.commands.train import resume
+
+        return resume(options.folder)
+    if config["command"] == "transfer":
+        from headstart.commands.transfer import resume
+
+        return resume(options.folder)
+    raise InputError(f"{options.folder}: a run of {config['command']!r} cannot be resumed; run it again")

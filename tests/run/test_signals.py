@@ -1,0 +1,80 @@
+"""Asked once, a run saves and leaves; asked twice, it leaves at once."""
+
+import os
+import signal
+import threading
+
+import children
+import pytest
+
+from headstart.run.signals import STOPPING, Interrupted, stoppable
+
+LOOP = """
+import sys, time
+from headstart.run.signals import Interrupted, stoppable
+try:
+    with stoppable() as stop:
+        print("running", flush=True)
+        while not stop.requested:
+            time.sleep(0.001)
+        print("saving", flush=True)
+        if sys.argv[1] == "slow":
+            time.sleep(600)
+        stop.leave()
+except Interrupted as interrupted:
+    print(interrupted, flush=True)
+    sys.exit(interrupted.exit_code)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_one_signal_saves_and_leaves_with_its_code(number, code):
+    with children.start(LOOP, "quick") as child:
+        assert child.stdout.readline() == "running\n"
+        child.send_signal(number)
+        assert child.stdout.read() == f"saving\nstopped by {number.name}\n"
+    assert child.returncode == code
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_second_signal_leaves_at_once(number, code):
+    with children.start(LOOP, "slow") as child:
+        child.stdout.readline()
+        child.send_signal(signal.SIGTERM)
+        assert child.stdout.readline() == "saving\n"
+        child.send_signal(number)
+        assert child.stdout.read() == ""
+    assert child.returncode == code
+
+
+def test_handlers_are_put_back_also_after_an_error():
+    before = [signal.getsignal(number) for number in STOPPING]
+    with pytest.raises(KeyError), stoppable():
+        assert [signal.getsignal(number) for number in STOPPING] != before
+        raise KeyError
+    assert [signal.getsignal(number) for number in STOPPING] == before
+
+
+def test_nothing_that_catches_faults_swallows_the_request():
+    with pytest.raises(Interrupted) as caught, stoppable() as stop:
+        stop.leave()  # nobody has asked
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested
+        try:
+            stop.leave()
+        except Exception:
+            pytest.fail("swallowed")
+    assert caught.value.exit_code == 143
+
+
+def test_outside_of_the_main_thread_nothing_is_installed():
+    before, seen = [signal.getsignal(number) for number in STOPPING], []
+
+    def work():
+        with stoppable() as stop:
+            seen.append((stop.requested, [signal.getsignal(number) for number in STOPPING] == before))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(False, True)]
