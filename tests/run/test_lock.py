@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 
-import children
+from tests.run import children
 import pytest
 
 from headstart.errors import InputError
