@@ -3,6 +3,8 @@
 import contextlib
 import io
 import itertools
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +97,7 @@ class Evaluate:
     """Of the episodes."""
 
     def run(self) -> int:
+        arithmetic()
         from headstart.commands.evaluate import run
 
         return run(self)
@@ -202,18 +205,23 @@ def parse(words: Sequence[str]):
 
 
 def unboxed(complaint: str) -> str:
-    """Takes the frame off the parser's complaint and folds it into one line."""
-    lines = [line.strip("│ ").strip() for line in complaint.splitlines() if line.startswith("│")]
-    kept = list(itertools.takewhile(lambda line: not line.startswith("For full helptext"), lines))
-    return "; ".join(line for line in " ".join(kept).replace("─", "\n").split("\n") if line.strip()).strip()
+    """Takes the frame, the title and the hint at `--help` off the parser's complaint and folds it into one line."""
+    complaint = re.sub("\x1b\\[[0-9;]*m", "", complaint)  # colours
+    lines = [line.strip().strip("│").strip() for line in complaint.splitlines() if not line.startswith(("╭", "╰"))]
+    if not any(line.startswith("╭") for line in complaint.splitlines()):
+        lines = lines[1:]  # where the terminal has no frames the title is a line of its own
+    kept = itertools.takewhile(lambda line: not line.startswith("For full helptext"), lines)
+    parts = " ".join(line if set(line) - set("─-") else "\n" for line in kept).split("\n")
+    return "; ".join(" ".join(part.split()).rstrip(".:") for part in parts if part.strip())
 
 
-def arithmetic(deterministic: bool) -> None:
-    """Settles how JAX computes; must be called before JAX is imported."""
-    import os
-
+def arithmetic(deterministic: bool = False) -> None:
+    """Settles how JAX computes, and keeps what it compiles; must be called before JAX is imported elsewhere."""
     if deterministic:
         os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+    from headstart.commands.compiled import keep_compiled
+
+    keep_compiled()
 
 
 def whole_numbers(field_name: str, text: str) -> tuple[int, ...]:

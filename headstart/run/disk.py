@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 RESERVE = 1 << 20  # bytes that stay free for metrics and the manifest
+_BLOCK = 1 << 20  # hashed and then written while it is in the cache
 _NEW, _OLD = ".new-", ".old-"
 
 
@@ -29,11 +30,13 @@ def write_file(path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     try:
         for chunk in chunks:
-            rest = memoryview(chunk)
-            digest.update(rest)
-            size += rest.nbytes
-            while rest.nbytes:
-                rest = rest[os.write(descriptor, rest) :]
+            whole = memoryview(chunk)
+            for begin in range(0, whole.nbytes, _BLOCK):
+                rest = whole[begin : begin + _BLOCK]
+                digest.update(rest)
+                size += rest.nbytes
+                while rest.nbytes:
+                    rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

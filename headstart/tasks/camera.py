@@ -10,7 +10,7 @@ from jaxtyping import Float
 SMOOTHING = 15  # frames over which the camera's path is averaged
 
 
-class Shot(NamedTuple):
+class CameraPath(NamedTuple):
     """A camera's path. Angles are MuJoCo's: azimuth 90° looks along +y, a negative elevation looks down.
 
     Attributes:
@@ -46,8 +46,8 @@ def follow(
     azimuth: float = 105.0,
     elevation: float | None = None,
     aspect: float = 4 / 3,
-) -> Shot:
-    """Plans a shot that follows the robot's centre of mass along the floor and keeps all of it in the picture.
+) -> CameraPath:
+    """Plans a path that follows the robot's centre of mass along the floor and keeps all of it in the picture.
 
     A robot that is bolted down (an arm on a table) is watched from a fixed place, further above.
 
@@ -79,7 +79,7 @@ def follow(
         elevation = -50.0 if flat else -14.0 if moves else -28.0
     fovy = 40.0
     distance = 1.12 * radius / math.sin(math.radians(fovy) / 2) / min(1.0, aspect)
-    return Shot(target, distance, azimuth, elevation, fovy, radius)
+    return CameraPath(target, distance, azimuth, elevation, fovy, radius)
 
 
 def _smooth(path: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3"]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -118,6 +119,7 @@ def judged_batch(env: gymnasium.vector.VectorEnv, steps: int) -> list[Finding]:
     board = board_on(bytearray(board_size(description, env.num_envs, 1)), description, env.num_envs, 1)
     batch, generator = gather([env], board, 0, 0), np.random.default_rng(0)
     board.where[:], board.seed[:] = True, np.arange(env.num_envs)
+    part: Any = batch.parts[0]
     broken = 0
     env.single_action_space.seed(0)
     try:
@@ -126,13 +128,16 @@ def judged_batch(env: gymnasium.vector.VectorEnv, steps: int) -> list[Finding]:
             board.where[:] = True
             low, high = getattr(env.single_action_space, "low", 0), getattr(env.single_action_space, "high", 1)
             board.action[...] = generator.uniform(np.maximum(low, -1), np.minimum(high, 1), board.action.shape)
+            resets = part.ended.copy()  # where this step is none
             batch.step()
             ended = board.terminated | board.truncated
-            broken += int((~board.valid & ~np.asarray(batch.parts[0].ended)).sum())
+            broken += int((~board.valid & ~resets).sum())
             board.where[:] = ended
             batch.reset()
     except Misbehaved as wrong:
         return [problem(f"environment {wrong.row} {wrong.what}", "step", "follow Gymnasium's page on autoreset modes")]
     except Exception as error:
         return [problem(f"it {in_a_line(error)}", "reset and step", "see the message")]
+    if broken:
+        return [problem(f"{broken} of {steps} steps were not finite", "step", "find what blows up")]
     return [Finding(GOOD, f"{env.num_envs} environments in a batch were stepped {steps} times")]

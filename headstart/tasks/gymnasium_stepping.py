@@ -4,6 +4,9 @@ Every return value is distrusted: its structure, its shape, its kind of number, 
 rules raises `Misbehaved`; what is merely not finite makes its row invalid and ends that episode.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 from collections.abc import Callable
 from typing import Any
 

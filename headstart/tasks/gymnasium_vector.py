@@ -93,13 +93,12 @@ class VectorEnvironments:
         settle(board, self.rows, stepped=False)
 
     def _reset_by_mask(self, where: np.ndarray) -> None:
-        seeds = [int(seed) for seed in self.board.seed[self.rows]]
+        seeds: Any = [int(seed) for seed in self.board.seed[self.rows]]
         options = None if where.all() or not self.begun else {"reset_mask": where.copy()}
         obs, _ = unpack(self.rows.start, self.env.reset(seed=seeds, options=options), ("obs", "info"))
         self.begun = True
         self.ended[where] = False
         for index in np.flatnonzero(where):
-            self.fresh.pop(int(index), None)
             self._write(int(index), obs)
 
     def _reset_by_waiting(self, where: np.ndarray) -> None:
@@ -122,12 +121,14 @@ class VectorEnvironments:
         if self.mode is AutoresetMode.DISABLED and resting.any():  # it refuses to be stepped otherwise
             env.reset(options={"reset_mask": resting})
             self.ended &= ~resting
+        self.fresh.clear()  # what was not asked for is the past now
         board.steps[self.rows][where] += 1
         names = ("obs", "reward", "terminated", "truncated", "info")
         obs, *flags, infos = unpack(self.rows.start, env.step(self._actions()), names)
         columns = [self._column(name, column) for name, column in zip(names[1:4], flags, strict=True)]
         for index in range(env.num_envs):
-            self._settle_row(index, obs, *(column[index] for column in columns), infos)
+            reward, terminated, truncated = (column[index] for column in columns)
+            self._settle_row(index, obs, reward, terminated, truncated, infos)
         settle(board, self.rows, stepped=True)
 
     def _settle_row(self, index: int, obs: Any, reward: Any, terminated: Any, truncated: Any, infos: Any) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +41,7 @@ class Pendulum:
 
     step_seconds: float = 0.05
     horizon: int = 200
-    kind = "jax"
+    kind: ClassVar[Literal["jax"]] = "jax"
     name = "pendulum"
     observation = Box((3,), (-1.0, -1.0, -TOP_SPEED), (1.0, 1.0, TOP_SPEED))
     action = Box((1,), -FULL_COMMAND, FULL_COMMAND)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -58,7 +58,7 @@ class PointMaze:
     top_speed: float = 5.0
     substeps: int = 2
     horizon: int = 200
-    kind = "jax"
+    kind: ClassVar[Literal["jax"]] = "jax"
     name = "point_maze"
     action = Box((2,), -1.0, 1.0)
     rewards = ParameterSpace()  # the goal is a place among walls and no box of numbers: see `sample` and `is_free`

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +44,7 @@ class PointNavigation:
     reward_kind: Literal["sparse", "dense"] = "dense"
     goal_radius: float = 0.2
     horizon: int = 100
-    kind = "jax"
+    kind: ClassVar[Literal["jax"]] = "jax"
     name = "point_navigation"
     observation = Box((2,))
     action = Box((2,), -1.0, 1.0)

@@ -12,13 +12,13 @@ import mujoco
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from headstart.tasks.camera import Shot
+from headstart.tasks.camera import CameraPath
 
-HORIZON, ZENITH = np.float32([0.93, 0.95, 0.965]), np.float32([0.66, 0.77, 0.88])
-FLOOR = np.float32([[0.885, 0.905, 0.925], [0.775, 0.81, 0.845]])
+HORIZON, ZENITH = np.array([0.93, 0.95, 0.965], np.float32), np.array([0.66, 0.77, 0.88], np.float32)
+FLOOR = np.array([[0.885, 0.905, 0.925], [0.775, 0.81, 0.845]], np.float32)
 SUN = np.array([-0.45, -0.6, 1.1]) / math.sqrt(0.45**2 + 0.6**2 + 1.1**2)  # from the robot to the light
-VISIBLE = np.uint8([1, 1, 1, 0, 0, 0])  # the groups of geoms that MuJoCo itself draws by default
-CORNERS = np.float32([[-0.375, -0.125], [0.125, -0.375], [0.375, 0.125], [-0.125, 0.375]])  # a rotated grid in a pixel
+VISIBLE = np.array([1, 1, 1, 0, 0, 0], np.uint8)  # the groups of geoms that MuJoCo itself draws by default
+CORNERS = np.array([[-0.375, -0.125], [0.125, -0.375], [0.375, 0.125], [-0.125, 0.375]])  # a rotated grid in a pixel
 PLANE, FIELD, MESH, BOX, CAPSULE, CYLINDER, ELLIPSOID = (
     int(getattr(mujoco.mjtGeom, f"mjGEOM_{name}"))
     for name in ("PLANE", "HFIELD", "MESH", "BOX", "CAPSULE", "CYLINDER", "ELLIPSOID")
@@ -73,14 +73,14 @@ class Pixels(NamedTuple):
 
 
 def raycast(
-    model: mujoco.MjModel, qpos: Float[np.ndarray, "frame position"], shot: Shot, *, width: int, height: int
+    model: mujoco.MjModel, qpos: Float[np.ndarray, "frame position"], path: CameraPath, *, width: int, height: int
 ) -> Float[np.ndarray, "frame height width 3"]:
     """Renders poses of a model.
 
     Args:
         model: what is to be seen.
         qpos: its poses.
-        shot: the camera's path, one target a frame.
+        path: the camera's path, one target a frame.
         width: of a picture in pixels.
         height: likewise.
 
@@ -92,26 +92,26 @@ def raycast(
     frames = np.empty((len(qpos), height, width, 3), np.uint8)
     x, y = (np.arange(width) + 0.5) * (2 / width) - 1, 1 - (np.arange(height) + 0.5) * (2 / height)
     columns, rows = (grid.ravel() for grid in np.meshgrid(x, y))
-    rays = _view(shot, shot.target[0], width, height).directions(columns, rows)  # the camera never turns
+    rays = _view(path, path.target[0], width, height).directions(columns, rows)  # the camera never turns
     pixels = Pixels((height, width), columns, rows, rays, _sky(rays))
-    for frame, row, target in zip(frames, qpos, shot.target, strict=True):
+    for frame, row, target in zip(frames, qpos, path.target, strict=True):
         data.qpos[:] = row
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
-        frame[:] = _picture(scene, _view(shot, target, width, height), pixels)
+        frame[:] = _picture(scene, _view(path, target, width, height), pixels)
     return frames
 
 
-def _view(shot: Shot, target: np.ndarray, width: int, height: int) -> View:
-    forward, right, up = shot.axes()
-    half = math.tan(math.radians(shot.fovy) / 2)
+def _view(path: CameraPath, target: np.ndarray, width: int, height: int) -> View:
+    forward, right, up = path.axes()
+    half = math.tan(math.radians(path.fovy) / 2)
     return View(
-        target - shot.distance * forward,
+        target - path.distance * forward,
         forward,
         half * width / height * right,
         half * up,
-        target + 14.0 * shot.radius * SUN,
-        shot.radius,
+        target + 14.0 * path.radius * SUN,
+        path.radius,
         2 * half / height,
     )
 

@@ -4,6 +4,9 @@ Each is the stock `-v5` environment plus edits of its model and two wrappers. Wh
 target is a name: `shifted-hopper:3`. A learner meets it in another process and can only reset and step it.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

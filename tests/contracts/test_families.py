@@ -16,6 +16,7 @@ import pytest
 
 from headstart.data.collect import begin, collect
 from headstart.spaces import Box, ParameterSpace
+from headstart.tasks import mujoco
 from headstart.tasks.pendulum import Pendulum
 from headstart.tasks.point_maze import PointMaze
 from headstart.tasks.point_navigation import PointNavigation
@@ -26,17 +27,16 @@ FAMILIES = [
     PointMaze(maze="open", horizon=16),
     Pendulum(horizon=16),
     PointNavigation(horizon=16),
+    *mujoco.ALL,
 ]
 JAX_FAMILIES = [family for family in FAMILIES if family.kind == "jax"]
-ENVS, STEPS = 3, 20  # longer than the horizon of every entry, so that each law sees an end
+ENVS, STEPS = 3, 20
+FELT_ON_CONTACT = {  # of what lies there until it is pushed, which random motion does not do in so short a time
+    "pusher": {f"{kind}:obj_slide{axis}" for kind in ("damping", "armature") for axis in "xy"} | {"mass:object"},
+}
 
-
-def name(family):
-    return repr(family).replace("\n", "/")
-
-
-every_family = pytest.mark.parametrize("family", FAMILIES, ids=name)
-every_jax_family = pytest.mark.parametrize("family", JAX_FAMILIES, ids=name)
+every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+every_jax_family = pytest.mark.parametrize("family", JAX_FAMILIES, ids=lambda family: family.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,13 +127,13 @@ def test_observations_are_in_their_space_and_all_is_finite(family):
 
 
 @every_family
-def test_the_horizon_is_reached_and_truncates(family):
-    rollout = roll(family, family.sample(KEY, ENVS))
-    length = np.diff(np.flatnonzero(np.append(rollout.first[:, 0], True)))
-    assert length.max() == family.horizon, "no episode was as long as the clock allows; choose another entry"
-    end = family.horizon - 1
-    lasting = rollout.first[1 : family.horizon].sum(axis=0) == 0
-    np.testing.assert_array_equal((rollout.truncated | rollout.terminated)[end, lasting], True)
+def test_the_clock_truncates_at_the_horizon_and_nowhere_else(family):
+    rollout = roll(family, family.sample(KEY, ENVS), steps=family.horizon + 4)
+    elapsed = np.zeros(ENVS, int)
+    for first, terminated, truncated in zip(rollout.first, rollout.terminated, rollout.truncated, strict=True):
+        elapsed = np.where(first, 1, elapsed + 1)
+        np.testing.assert_array_equal(truncated, (elapsed == family.horizon) & ~terminated)
+    assert (rollout.terminated | rollout.truncated).any()
 
 
 @every_family
@@ -144,8 +144,9 @@ def test_every_parameter_of_the_dynamics_matters(family):
         task = family.task()
         tasks = repeated(task._replace(dynamics={**task.dynamics, parameter.name: np.float32(value)}))
         changed = roll(family, tasks)
-        assert not np.array_equal(plain.next_obs, changed.next_obs), parameter.name
-        assert changed.valid.all(), f"{parameter.name} = {value} is said to be legal"
+        silent = parameter.name in FELT_ON_CONTACT.get(family.name, ())
+        assert np.array_equal(plain.next_obs, changed.next_obs) == silent, parameter.name
+        assert changed.valid.all(), f"{parameter.name} = {value} is said to be legal, but breaks the world"
 
 
 @every_jax_family

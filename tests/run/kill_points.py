@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from faulty_disk import Disk, Killer
 
-from headstart.run import checkpoint, disk
+from headstart.run import checkpoint, disk, sealed
 
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called")  # no thread of JAX's has been started
@@ -61,6 +61,8 @@ def problem(folder: Path, size: int, killed: bool) -> str | None:
         for name, array in state(found.step, size).items():
             if found.state[name].tobytes() != array.tobytes():
                 return f"{name} of step {found.step} differs"
+        for step in checkpoint.steps(folder):  # whatever is called a checkpoint is a whole one
+            sealed.read(folder / f"step_{step}", checkpoint.KIND, state(0, size))
         save(folder, 3, size)
         left = sorted(os.listdir(folder))
         return None if left == ["step_2", "step_3"] else f"left {left}"

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-import children
+from tests.run import children
 import numpy as np
 import pytest
 

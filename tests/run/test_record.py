@@ -8,7 +8,7 @@ import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
 
-import children
+from tests.run import children
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 
-import children
+from tests.run import children
 import pytest
 
 from headstart.run.signals import STOPPING, Interrupted, stoppable

@@ -1,0 +1,118 @@
+"""What every learner promises."""
+
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from headstart import learn
+from headstart.data.replay import Transitions
+from headstart.learn.bc import BC
+from headstart.learn.ppo import PPO
+from headstart.learn.replayed import Replayed
+from headstart.learn.sac import SAC
+from headstart.nets.policies import GaussianPolicy, SquashedPolicy
+from headstart.spaces import Box
+from headstart.types import Demonstration, Learner, Rollout, Task
+
+KEY = jax.random.key(0)
+SPACE, ACTION = {"state": Box((3,)), "task": Box((1,))}, Box((2,), -1.0, 1.0)
+GAUSSIAN = GaussianPolicy(observation=SPACE, action=ACTION, hidden=(8,))
+SQUASHED = SquashedPolicy(observation=SPACE, action=ACTION, hidden=(8,))
+OFF_POLICY = SAC(policy=SQUASHED, critic_hidden=(8,))
+LEARNERS = [
+    PPO(policy=GAUSSIAN, envs=4, minibatch_size=16, epochs=2, value_hidden=(8,)),
+    OFF_POLICY,
+    Replayed(learner=OFF_POLICY, capacity=64, updates=2, batch_size=16, starts=8),
+    BC(policy=GAUSSIAN, steps=2, minibatch_size=16),
+]
+
+
+def observations(*axes):
+    state = jax.random.normal(KEY, (*axes, 3))
+    return {"state": state, "task": state[..., :1]}
+
+
+def batch_for(learner, poison=False):
+    """A batch of the learner's own kind; `poison` spoils rows and says so where the batch can say so."""
+    if isinstance(learner, BC):
+        batch = Demonstration(observations(32), jnp.tanh(observations(32)["state"][:, :2]))
+        return jax.tree.map(lambda x: x.at[3].set(jnp.nan), batch) if poison else batch
+    lead = (2, 16) if isinstance(learner, SAC) else (8, 4)
+    obs, never = observations(*lead), jnp.zeros(lead, bool)
+    action, reward = jnp.tanh(obs["state"][..., :2]), obs["state"][..., 0]
+    spoilt = jax.tree.map(lambda x: x.at[1].set(jnp.nan), (obs, action, reward, obs))
+    obs, action, reward, next_obs = spoilt if poison else (obs, action, reward, obs)
+    if isinstance(learner, SAC):
+        return Transitions(obs, action, reward, next_obs, never)
+    valid = (~never).at[1].set(not poison)
+    return Rollout(
+        obs, action, reward, next_obs, never, never.at[1].set(poison), never.at[0].set(True), valid, Task({}, {})
+    )
+
+
+@functools.cache
+def compiled(learner):
+    """The learner's update, compiled once for all laws, and a list with one entry for each trace."""
+    traces = []
+    return jax.jit(lambda k, s, b: traces.append(0) or learner.update(k, s, b)), traces
+
+
+def is_finite(tree):
+    leaves = [x for x in jax.tree.leaves(tree) if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key)]
+    return all(np.all(np.isfinite(leaf)) for leaf in leaves)
+
+
+def test_the_table_holds_every_learner():
+    assert {type(learner) for learner in LEARNERS} == set(learn.ALL)
+
+
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: type(learner).__name__)
+class TestEveryLearner:
+    def test_speaks_the_contract(self, learner):
+        for name in ("init", "update", "params"):
+            theirs = list(inspect.signature(getattr(Learner, name)).parameters)[1:]
+            assert list(inspect.signature(getattr(learner, name)).parameters) == theirs
+        action, _ = learner.policy.apply(KEY, learner.params(learner.init(KEY)), (), observations(5))
+        assert action.shape == (5, 2)
+
+    def test_same_key_same_bits_and_one_trace(self, learner):
+        update, traces = compiled(learner)
+        batch = batch_for(learner)
+        one, _ = update(KEY, learner.init(KEY), batch)
+        two, metrics = update(KEY, learner.init(KEY), batch)
+        jax.tree.map(np.testing.assert_array_equal, one, two)
+        three, _ = update(KEY, two, batch)  # the state that comes out is of the kind that goes in
+        other, _ = update(jax.random.key(1), learner.init(KEY), batch)
+        assert len(traces) == 1
+        assert is_finite((three, metrics))
+        assert all(value.shape == () for value in metrics.values())
+        differs = jax.tree.map(lambda a, b: not np.array_equal(a, b), learner.params(one), learner.params(other))
+        assert any(jax.tree.leaves(differs)), "the key must matter"
+
+    def test_learning_changes_what_the_policy_does(self, learner):
+        before = jax.tree.map(np.array, learner.params(learner.init(KEY)))
+        state, _ = compiled(learner)[0](KEY, learner.init(KEY), batch_for(learner))
+        for name in ("actor", "normalizer"):
+            same = jax.tree.map(np.array_equal, before[name], learner.params(state)[name])
+            assert not any(jax.tree.leaves(same)), name
+
+    def test_vmaps_over_keys(self, learner):
+        keys = jax.random.split(KEY, 2)
+        states = jax.vmap(learner.init)(keys)
+        states, metrics = jax.vmap(learner.update, in_axes=(0, 0, None))(keys, states, batch_for(learner))
+        assert all(value.shape == (2,) for value in metrics.values())
+        alone, _ = compiled(learner)[0](keys[1], learner.init(keys[1]), batch_for(learner))
+        jax.tree.map(
+            lambda many, one: np.testing.assert_allclose(many[1], one, atol=1e-4),
+            learner.params(states)["actor"],
+            learner.params(alone)["actor"],
+        )
+
+    def test_poisoned_rows_reach_no_parameter(self, learner):
+        state, metrics = compiled(learner)[0](KEY, learner.init(KEY), batch_for(learner, poison=True))
+        assert is_finite((state, metrics))
+        assert metrics["faults/nonfinite_update"] + metrics.get("faults/invalid_rows", 0) > 0
