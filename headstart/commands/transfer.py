@@ -12,6 +12,7 @@ from rich.console import Console
 from headstart.adapt.randomize import preset
 from headstart.commands.compiled import arithmetic
 from headstart.commands.progress import Display
+from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import InputError
 from headstart.experiments.head_start import METHODS, SCALES, HeadStart, Learning, Scored
 from headstart.maths.statistics import summarize
@@ -49,6 +50,10 @@ def run(options: Transfer) -> int:
                 display.scored(findings.report_arms(), said(found))
     writer.close()
     write_summary(folder.summary, findings.summary())
+    write_spread(study, plan.settings["target"], folder.path)
+    problem = write_showing(study, plan.settings["target"], findings.scored, folder.path)
+    if problem:
+        console.print(f"no film: {problem}", highlight=False, soft_wrap=True)
     page = write_report(folder.path)
     console.print(f"\n{page}", highlight=False, soft_wrap=True)
     return 0
