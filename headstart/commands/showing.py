@@ -1,7 +1,6 @@
 """What a transfer run shows beside its numbers: a film, and how the source's dynamics lie to the target's."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +9,34 @@ import jax
 from headstart.data.film import Panel, side_by_side, write_film
 from headstart.data.filming import FPS, film
 from headstart.errors import Fault, InputError
-from headstart.experiments.head_start import HeadStart, Scored
+from headstart.experiments.head_start import HeadStart
+from headstart.run import bundle
 from headstart.run.dynamics import write_dynamics
 from headstart.tasks.targets import ROBOTS, shift
 
-SHOWN = ("zero-shot nominal", "zero-shot randomized", "fine-tune randomized")
+SHOWN = ("zero-shot", "fine-tune")
+MOST_PANELS = 2  # of the last source: as it came, and fine-tuned
 SAMPLES = 200  # tasks of the randomized source in the picture of its spread
 
 
-def write_showing(study: HeadStart, target: str, scored: Sequence[Scored], path: Path) -> str | None:
-    """Films what the first seed's policies do on the target; returns why not, where that cannot be done."""
-    first = min(found.seed for found in scored)
+def write_showing(study: HeadStart, target: str, seed: int, path: Path) -> str | None:
+    """Films what one seed's policies do on the target; returns why not, where that cannot be done."""
     panels = []
-    for method in SHOWN:
-        mine = [found for found in scored if (found.seed, found.method) == (first, method)]
-        if not mine:
+    policy = dataclasses.replace(study.policy(), deterministic=True)
+    for method in study.methods:
+        place = path / "policies" / f"{method.replace(' ', '-')}-{seed}"
+        if not method.startswith(SHOWN) or not place.is_dir():
             continue
-        last = max(mine, key=lambda found: found.shots)
-        policy = dataclasses.replace(study.policy(), deterministic=True)
-        family = study.build_target()
+        family, shots = study.build_target(), bundle.describe(place)["shots"]
+        params = bundle.load(place, study.policy(), policy.observation)
         try:
-            clip = film(jax.random.key(0), family, policy, last.shot.params, family.task())
+            clip = film(jax.random.key(0), family, policy, params, family.task())
         except (InputError, Fault) as error:
             return f"{target} cannot be filmed: {error}"
-        caption = f"{method}, k = {last.shots}" if last.shots else method
-        panels.append(Panel(caption, clip.frames, clip.returns))
+        panels.append(Panel(f"{method}, k = {shots}" if shots else method, clip.frames, clip.returns))
     if not panels:
         return "no policy was transferred, so there is nothing to film"
-    write_film(path / "video.mp4", side_by_side(panels), FPS)
+    write_film(path / "video.mp4", side_by_side(panels[-MOST_PANELS:]), FPS)
     return None
 
 
