@@ -9,8 +9,9 @@ import jax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from headstart.cli import Train
+from headstart.commands.compiled import arithmetic
 from headstart.commands.settings import TrainSettings, policy_description, training_of
+from headstart.options import Train
 from headstart.run import bundle, checkpoint, episodes, lock
 from headstart.run.metrics import TensorBoard, Writer
 from headstart.run.record import RunFolder, create_run, read_config
@@ -29,6 +30,7 @@ class Standing(NamedTuple):
 
 def run(options: Train) -> int:
     """Trains from the beginning and returns the exit status."""
+    arithmetic(options.deterministic)
     fields = asdict(options)
     settings: Any = {name: fields[name] for name in TrainSettings.__annotations__}
     training = training_of(settings)  # refuses what cannot work before anything is written

@@ -10,11 +10,12 @@ import numpy as np
 from rich.console import Console
 
 from headstart.adapt.randomize import preset
-from headstart.cli import Transfer, whole_numbers
+from headstart.commands.compiled import arithmetic
 from headstart.commands.progress import Display
 from headstart.errors import InputError
 from headstart.experiments.head_start import METHODS, SCALES, HeadStart, Learning, Scored
 from headstart.maths.statistics import summarize
+from headstart.options import Transfer, whole_numbers
 from headstart.report.folder import Arm
 from headstart.report.page import write_report
 from headstart.run import summary as summaries
@@ -31,6 +32,7 @@ WORKERS = 2  # pieces of work at a time: while one thinks on one core, the other
 
 def run(options: Transfer) -> int:
     """Runs the study and returns the exit status."""
+    arithmetic(options.deterministic)
     plan = Plan.of(options)
     study, folder = plan.study, plan.folder
     create_run(folder.path, "transfer", options.seed, plan.settings)

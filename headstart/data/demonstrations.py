@@ -17,7 +17,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -157,7 +157,7 @@ def read_flat(path: str | Path) -> tuple[Demonstration, ...]:
             if flat and (obs.shape[1], action.shape[1]) != (flat[0].obs.shape[1], flat[0].action.shape[1]):
                 raise InputError(f"{where}: rows have {obs.shape[1]} and {action.shape[1]} numbers; the first "
                                  f"demonstration has {flat[0].obs.shape[1]} and {flat[0].action.shape[1]}")  # fmt: skip
-            flat.append(Demonstration(obs, action))
+            flat.append(Demonstration(obs, cast(Any, action)))
     if not flat:
         raise InputError(f"{path} holds no demonstration; expected one JSON object a line")
     return tuple(flat)

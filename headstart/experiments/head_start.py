@@ -2,7 +2,7 @@
 
 Every seed trains two sources, one on the family's plain dynamics and one on a spread of them. Each source meets the
 target as it is (zero-shot) and learns from k episodes of it (fine-tune); beside them learns a policy from scratch with
-the same k episodes, and an oracle for which the target costs nothing.
+the same k episodes. The oracle goes on from the randomized source on the target itself, as if that cost nothing.
 
 Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
 """
@@ -123,13 +123,16 @@ class HeadStart:
         return {
             "scratch": lambda: self.scratch(seed),
             "nominal": lambda: self.transfer(seed, "nominal", self.nominal),
-            "randomized": lambda: self.transfer(seed, "randomized", self.randomized),
-            "oracle": lambda: self.oracle(seed),
+            "randomized": lambda: self.transfer(seed, "randomized", self.randomized, oracle=True),
         }
 
     def policy(self) -> GaussianPolicy:
         """Returns the policy that every arm learns."""
         return GaussianPolicy(observation=self.source.observation, action=self.source.action)
+
+    def learner(self) -> PPO:
+        """Returns how sources and the oracle learn."""
+        return PPO(policy=self.policy(), envs=self.envs)
 
     def tuning(self) -> OnPolicy:
         """Returns how target episodes are learnt from: the same for every arm."""
@@ -148,34 +151,35 @@ class HeadStart:
         """Learns on the target alone, with the same budget of episodes."""
         yield from self.meet(seed, "scratch", None, self.shots, 0)
 
-    def transfer(self, seed: int, kind: str, distribution: TaskDistribution) -> Iterator[Learning | Scored]:
+    def transfer(
+        self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False
+    ) -> Iterator[Learning | Scored]:
         """Trains a source and brings it to the target."""
-        learner = PPO(policy=self.policy(), envs=self.envs)
-        training = Training(family=self.source, learner=learner, distribution=distribution, envs=self.envs)
+        training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
         state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
         for shots in (tuple(k for k in self.shots if k == 0), tuple(k for k in self.shots if k > 0)):
             if shots:
                 method = f"{'fine-tune' if shots[0] else 'zero-shot'} {kind}"
                 yield from self.meet(seed, method, state, shots, self.scale.source_steps)  # pyright: ignore
+        if oracle:
+            yield from self.oracle(seed, state)
 
-    def oracle(self, seed: int) -> Iterator[Learning | Scored]:
-        """Learns on the target as if it cost nothing, for scale: what there is to win."""
+    def oracle(self, seed: int, state: State) -> Iterator[Learning | Scored]:
+        """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
         family = self.build_target()
-        envs = 32
-        learner = PPO(policy=self.policy(), envs=envs)
         distribution = Fixed(task=family.task())
-        training = Training(family=family, learner=learner, distribution=distribution, envs=envs, steps=128)
-        state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps)
-        for scored in self.meet(seed, "oracle", state, (0,), 0):
+        training = Training(family=family, learner=self.learner(), distribution=distribution, envs=self.envs)
+        state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps, state)
+        for scored in self.meet(seed, "oracle", state, (0,), self.scale.source_steps):
             counts = scored.counts._replace(adaptation_episodes=int(used.finished), adaptation_steps=int(used.steps))
             yield scored._replace(counts=counts, shots=max(self.shots))
 
     def learn(
-        self, seed: int, name: str, training: Training, env_steps: int
+        self, seed: int, name: str, training: Training, env_steps: int, state: State | None = None
     ) -> Generator[Learning, None, tuple[State, episodes.Episodes]]:
         """Trains and says how it goes; returns the learner's last state and the episodes that it took."""
         key = key_of(seed, name)
-        run, seen = training.start(key), episodes.start(training.envs)
+        run, seen = training.start(key, state), episodes.start(training.envs)
         began = time.monotonic()
         for progress in train(training, run, env_steps):
             run, seen = progress.run, episodes.track(seen, progress.rollout)

@@ -1,7 +1,7 @@
 """`headstart imitate`: learn a hierarchical controller from annotated demonstrations, with help from past tasks."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -10,12 +10,12 @@ import numpy as np
 from headstart.data.call_graph import CallGraph, call_graph, findings
 from headstart.data.demonstrations import read_demonstrations
 from headstart.errors import Fault, InputError, unknown
-from headstart.experiments.set_table import SetTable, Source, past_sources
+from headstart.experiments.set_table import past_sources
 from headstart.share.bundle import write_controller
 from headstart.share.hierarchical import Controller, LearnedSkill
 from headstart.share.pooling import ShortestDescription
 from headstart.share.rule_model import Rules, explain
-from headstart.share.select import MODES, Choice, Selection
+from headstart.share.select import MODES, Choice, Mode, Selection
 from headstart.share.skill_steps import SkillSteps, incompatible, tabulate
 from headstart.share.validate import held_out
 
@@ -62,7 +62,7 @@ class Imitate:
     demonstrations: str
     past: tuple[str, ...] = ()
     selector: Literal["decision", "skill"] = "decision"
-    modes: tuple[str, ...] = field(default=MODES)
+    modes: tuple[Mode, ...] = MODES
     orders: int = 20
     accuracy: float = 1e-6
     seed: int = 0
@@ -153,7 +153,7 @@ def _choose(options: Imitate, steps: SkillSteps, demonstrations: np.ndarray) -> 
     if options.selector == "decision":
         ours = ShortestDescription(rules=rules)
         return ours.choose(steps, steps.weights(demonstrations), ours.study(steps))
-    modes = tuple(mode for mode in MODES if mode in options.modes)
+    modes: tuple[Mode, ...] = tuple(mode for mode in MODES if mode in options.modes)
     return Selection(modes=modes, accuracy=options.accuracy).choose(options.seed, steps, demonstrations)
 
 
@@ -194,6 +194,3 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         partial.replace(path)
     except OSError as error:
         raise Fault(f"cannot write {path}: {error.strerror or error}") from error
-
-
-__all__ = ["Imitate", "Imitated", "SetTable", "Source", "imitate", "summary"]

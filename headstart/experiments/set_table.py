@@ -8,12 +8,13 @@ three ways, from the mildest to the one that a user means:
 - `demonstrations`: every skill validates in folds over whole demonstrations (validator B);
 - `unused`: what was chosen is right on every demonstration that was not used.
 
-`hindsight` is `unused` for whichever of the mode's model classes is right, as if one knew which.
+`hindsight` is `unused` for whichever of the mode's model classes is right, as if one knew which. The selectors by rules
+choose without folds, so folds over steps are not read for them.
 """
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,9 +30,9 @@ from headstart.errors import InputError
 from headstart.share.pooling import PastRules, ShortestDescription
 from headstart.share.rule_model import Rules
 from headstart.share.select import MODES, PAPER_CLASSES, Mode, Selection, subsets
-from headstart.share.skill_models import SkillModel
+from headstart.share.skill_models import Prediction, SkillModel
 from headstart.share.skill_steps import SkillSteps, tabulate
-from headstart.share.validate import OverDemonstrations, OverSteps, Validator, held_out
+from headstart.share.validate import OverDemonstrations, OverSteps, Validator, held_out, judge
 
 SLIDE = {"share": None, "union": None, "independent": (19.0, 0.3), "selection": (11.6, 0.25)}
 Right = Callable[[str, int], bool]
@@ -87,10 +88,8 @@ class SetTable:
         tasks = _read(self)
         if len(tasks[self.new.task]) < 2:
             raise InputError(f"{self.new.path} has one demonstration of {self.new.task!r}; at least two are compared")
-        if self.workers == 1:
-            measured = [_measure(self, order) for order in range(self.orders)]
-        else:
-            measured = self._fan_out()
+        orders = range(self.orders)
+        measured = [_measure(self, order) for order in orders] if self.workers == 1 else self._fan_out()
         arms: dict[str, Any] = {}
         for arm, protocol, skill in dict.fromkeys(key for one in measured for key in one):
             counts = [one[arm, protocol, skill] for one in measured]
@@ -129,6 +128,7 @@ class _Prepared(NamedTuple):
     steps: dict[str, SkillSteps]
     number: int
     known: dict[str, PastRules]
+    shared: dict[str, list[Prediction]]  # of each model class fitted on each subset of past tasks, at every step
 
 
 def summarise(counts: Sequence[int | None]) -> dict[str, Any]:
@@ -188,7 +188,15 @@ def _prepare(experiment: SetTable) -> _Prepared:
     steps = tabulate(tasks)
     ours = ShortestDescription(rules=Rules(accuracy=experiment.accuracy))
     known = {skill: ours.study(of) for skill, of in steps.items()}
-    return _Prepared(steps, len(tasks[experiment.new.task]), known)
+    shared = {skill: [*_shared(of, experiment.models)] for skill, of in steps.items()}
+    return _Prepared(steps, len(tasks[experiment.new.task]), known, shared)
+
+
+def _shared(steps: SkillSteps, models: tuple[SkillModel, ...]) -> Iterator[Prediction]:
+    for past in subsets(steps):
+        weights = steps.weights(np.isin(steps.task, past))
+        for model in models if weights.any() else ():
+            yield model.predict(model.fit(steps, weights), steps.layout, steps.inputs)
 
 
 def _measure(experiment: SetTable, order: int) -> dict[tuple[str, str, str], int | None]:
@@ -198,9 +206,8 @@ def _measure(experiment: SetTable, order: int) -> dict[tuple[str, str, str], int
     found: dict[tuple[str, str, str], int | None] = {}
     for (arm, protocol), right in _arms(experiment, prepared, arrival, order).items():
         last = prepared.number - (protocol in ("unused", "hindsight"))
-        first_enough(right, list(prepared.steps), last)  # fills the memory of `right` in the cheapest order
         found[arm, protocol, ""] = first_enough(right, list(prepared.steps), last)
-        if protocol in ("unused", "hindsight"):
+        if protocol == "hindsight" or (protocol == "unused" and arm.startswith("rules")):
             for skill in prepared.steps:
                 found[arm, protocol, skill] = first_enough(right, [skill], last)
     return found
@@ -228,16 +235,16 @@ def _arms(experiment: SetTable, prepared: _Prepared, arrival: np.ndarray, order:
     for name, modes in (single | {"selection": MODES}).items():
         for protocol, validator in (("steps", OverSteps()), ("demonstrations", OverDemonstrations())):
             arms[name, protocol] = _validated(experiment, prepared, arrival, order, experiment.models, modes, validator)
-        arms[name, "unused"] = _chosen_right(experiment, prepared, arrival, order, experiment.models, modes)
-        arms[name, "hindsight"] = _some_right(experiment, prepared, arrival, experiment.models, modes)
+        some = _some_right(experiment, prepared, arrival, experiment.models, modes)
+        arms[name, "hindsight"] = some
+        arms[name, "unused"] = _chosen_right(experiment, prepared, arrival, order, modes, some)
     rules = (Rules(accuracy=experiment.accuracy),)
     alone: tuple[Mode, ...] = ("independent",)
-    for protocol, validator in (("steps", OverSteps()), ("demonstrations", OverDemonstrations())):
-        arms["rules, independent", protocol] = _validated(
-            experiment, prepared, arrival, order, rules, alone, validator)  # fmt: skip
+    folds = OverDemonstrations()
+    arms["rules, independent", "demonstrations"] = _validated(
+        experiment, prepared, arrival, order, rules, alone, folds)  # fmt: skip
     arms["rules, independent", "unused"] = _some_right(experiment, prepared, arrival, rules, alone)
-    for protocol, validator in (("steps", OverSteps()), ("demonstrations", OverDemonstrations())):
-        arms["rules, per decision", protocol] = _ours_validated(experiment, prepared, arrival, order, validator)
+    arms["rules, per decision", "demonstrations"] = _ours_validated(experiment, prepared, arrival, order, folds)
     arms["rules, per decision", "unused"] = _ours_right(experiment, prepared, arrival)
     return arms
 
@@ -265,11 +272,10 @@ def _chosen_right(
     prepared: _Prepared,
     arrival: np.ndarray,
     order: int,
-    models: tuple[SkillModel, ...],
     modes: tuple[Mode, ...],
+    some: Right,
 ) -> Right:
-    selection = Selection(models=models, validator=OverSteps(), modes=modes, accuracy=experiment.accuracy)
-    some = _some_right(experiment, prepared, arrival, models, modes)
+    selection = Selection(models=experiment.models, validator=OverSteps(), modes=modes, accuracy=experiment.accuracy)
 
     @cache
     def right(skill: str, n: int) -> bool:
@@ -295,10 +301,15 @@ def _some_right(
     def right(skill: str, n: int) -> bool:
         steps = prepared.steps[skill]
         new, unused = steps.weights(arrival[:n]), steps.weights(arrival[n:])
+        rows = np.flatnonzero(unused)
+        if "share" in modes and any(
+            judge(steps, rows, unused[rows], Prediction(*(part[rows] for part in one)), experiment.accuracy).right
+            for one in prepared.shared[skill]
+        ):
+            return True
         trainings = [new] if "independent" in modes else []
-        for past in subsets(steps):
-            weights = steps.weights(np.isin(steps.task, past))
-            trainings += [weights] * ("share" in modes) + [weights + new] * ("union" in modes)
+        if "union" in modes:
+            trainings += [steps.weights(np.isin(steps.task, past)) + new for past in subsets(steps)]
         return any(
             held_out(model, model.fit(steps, training), steps, unused, experiment.accuracy).right
             for training in trainings

@@ -161,8 +161,14 @@ def _put(frame: Frame) -> Decided:
 
 
 _PROCEDURES: dict[str, Procedure] = {
-    "tidy": _tidy, "home": _home, "handle": _handle, "fetch": _fetch, "approach": _approach, "grasp": _grasp, "put": _put
-}  # fmt: skip
+    "tidy": _tidy,
+    "home": _home,
+    "handle": _handle,
+    "fetch": _fetch,
+    "approach": _approach,
+    "grasp": _grasp,
+    "put": _put,
+}
 
 
 def new_table(generator: np.random.Generator, task: Literal["clear", "set"] = "set") -> SymbolTable:

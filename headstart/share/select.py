@@ -8,7 +8,7 @@ Source: Fox, Berenstein, Stoica, Goldberg 2019 (HIL-MT), per-skill selection.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -71,7 +71,7 @@ class Selection:
     """
 
     models: tuple[SkillModel, ...] = PAPER_CLASSES
-    validator: Validator = OverDemonstrations()
+    validator: Validator = field(default_factory=OverDemonstrations)
     modes: tuple[Mode, ...] = MODES
     accuracy: float = 1e-6
 
@@ -110,7 +110,9 @@ class Selection:
         attempts: list[tuple[Mode, tuple[int, ...], Weights]] = []
         for past in subsets(steps):
             weights = steps.weights(np.isin(steps.task, past))
-            attempts += [(mode, past, weights) for mode in ("share", "union") if mode in self.modes]
+            for mode in MODES[:2]:
+                if mode in self.modes:
+                    attempts.append((mode, past, weights))
         if "independent" in self.modes:
             attempts.append(("independent", (), np.zeros(steps.counts.shape[1])))
         return attempts

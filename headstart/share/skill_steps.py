@@ -130,7 +130,8 @@ def incompatible(new: Sequence[AnnotatedDemonstration], past: Sequence[Annotated
     for step in here:
         if lengths.get(step.call, len(step.call_args)) != len(step.call_args):
             called = "returns" if step.call is None else f"calls {step.call!r} with"
-            return f"{skill!r} {called} {lengths[step.call]} numbers in the past task and {len(step.call_args)} in this one"
+            there_and_here = f"{lengths[step.call]} numbers in the past task and {len(step.call_args)} in this one"
+            return f"{skill!r} {called} {there_and_here}"
     return ""
 
 

@@ -71,16 +71,16 @@ def leaves(space: spaces.Space, path: tuple[Any, ...] = ()) -> list[Leaf]:
     )
 
 
-def observation_tree(found: list[Leaf], values: list[Any]) -> Any:
-    """Puts one value for each leaf back into nested dicts; a single unnamed leaf stays bare."""
-    if len(found) == 1 and not found[0].path:
+def arranged(paths: list[list[str]], values: list[Any]) -> Any:
+    """Arranges one value for each leaf in nested dicts; a single leaf without a name stays bare."""
+    if paths == [[]]:
         return values[0]
     tree: dict[str, Any] = {}
-    for leaf, value in zip(found, values, strict=True):
+    for path, value in zip(paths, values, strict=True):
         branch = tree
-        for key in leaf.path[:-1]:
-            branch = branch.setdefault(str(key), {})
-        branch[str(leaf.path[-1])] = value
+        for key in path[:-1]:
+            branch = branch.setdefault(key, {})
+        branch[path[-1]] = value
     return tree
 
 

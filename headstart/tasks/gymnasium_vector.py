@@ -99,7 +99,6 @@ class VectorEnvironments:
         self.begun = True
         self.ended[where] = False
         for index in np.flatnonzero(where):
-            self.fresh.pop(int(index), None)
             self._write(int(index), obs)
 
     def _reset_by_waiting(self, where: np.ndarray) -> None:
@@ -122,6 +121,7 @@ class VectorEnvironments:
         if self.mode is AutoresetMode.DISABLED and resting.any():  # it refuses to be stepped otherwise
             env.reset(options={"reset_mask": resting})
             self.ended &= ~resting
+        self.fresh.clear()  # what was not asked for is the past now
         board.steps[self.rows][where] += 1
         names = ("obs", "reward", "terminated", "truncated", "info")
         obs, *flags, infos = unpack(self.rows.start, env.step(self._actions()), names)

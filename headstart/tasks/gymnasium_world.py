@@ -15,7 +15,7 @@ from headstart.tasks.gymnasium_batch import gather
 from headstart.tasks.gymnasium_board import Board, board_on, board_size
 from headstart.tasks.gymnasium_building import build, describe
 from headstart.tasks.gymnasium_processes import Processes
-from headstart.tasks.gymnasium_spaces import from_json
+from headstart.tasks.gymnasium_spaces import arranged, from_json
 from headstart.tasks.gymnasium_stepping import Misbehaved
 from headstart.tasks.gymnasium_worker import RESET, STEP, in_a_line
 from headstart.types import ActionSpace, Observation, ObservationSpace, Outcome, Task
@@ -51,7 +51,7 @@ class InProcess:
     """The same interface as `Processes`, in this process: for tests, and for functions that live in `__main__`."""
 
     def __init__(self, name: str, order: dict[str, Any], description: dict[str, Any], n: int):
-        self.name, self.turn = name, 0
+        self.name, self.description, self.turn = name, description, 0
         built = [_guarded(name, order) for _ in range(n // description["size"])]
         self.board: Board = board_on(bytearray(board_size(description, n, 1)), description, n, 1)
         self.board.lost[:] = True
@@ -181,7 +181,8 @@ class GymnasiumFamily:
     @property
     def observation(self) -> ObservationSpace:
         """Nested dicts of `Box` and `Discrete`, as the environment has them."""
-        return self._tree([from_json(space) for space in self.description["observation"]])
+        description = self.description
+        return arranged(description["paths"], [from_json(space) for space in description["observation"]])
 
     @property
     def action(self) -> ActionSpace:
@@ -275,22 +276,9 @@ class GymnasiumFamily:
         """Ends the environments behind a state; also happens by itself when the last state of theirs is dropped."""
         state.handle.worlds.close()
 
-    def _tree(self, values: list[Any]) -> Any:
-        """Arranges one value for each leaf as the observation is nested."""
-        paths = self.description["paths"]
-        if paths == [[]]:
-            return values[0]
-        tree: dict[str, Any] = {}
-        for path, value in zip(paths, values, strict=True):
-            branch = tree
-            for key in path[:-1]:
-                branch = branch.setdefault(key, {})
-            branch[path[-1]] = value
-        return tree
-
     def _state(self, handle: Handle) -> WorldState:
         worlds = handle.worlds
-        obs = self._tree([np.array(leaf) for leaf in worlds.board.obs])
+        obs = arranged(worlds.description["paths"], [np.array(leaf) for leaf in worlds.board.obs])
         return WorldState(obs, np.array(worlds.board.success), np.asarray(worlds.turn), handle)
 
     def _worlds(self, state: WorldState) -> Any:

@@ -1,7 +1,7 @@
 """The few-shot protocol: a policy meets a metered target, and after k episodes it is said what that was worth.
 
-0-shot is the policy as it came; k-shot is after k target episodes of interaction, with the way of adapting fixed before.
-What is evaluated is the greedy policy, in episodes that are kept apart from those that were learnt from.
+0-shot is the policy as it came; k-shot is after k target episodes of interaction, with the way of adapting fixed
+before. What is evaluated is the greedy policy, in episodes that are kept apart from those that were learnt from.
 
 Source: lecture slide "Learning from very little data"; Taylor and Stone 2009, "Transfer learning for reinforcement
 learning domains", section 2.

@@ -198,7 +198,7 @@ def test_the_call_graph_of_the_twin_is_the_one_that_was_written():
 def test_a_call_that_leads_nowhere_is_refused():
     one = several(("p", (), 0, None, (), "a", ()), ("p", (), 1, "a", (), None, ()))
     broken = one._replace(time_steps=(one.time_steps[0]._replace(action="b"), one.time_steps[1]))
-    with pytest.raises(InputError, match="there:1: 'p' calls 'a', which is neither a procedure .* nor an action"):
+    with pytest.raises(InputError, match=r"there:1: 'p' calls 'a', which is neither a procedure .* nor an action"):
         call_graph([broken])
 
 

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.run import children
 import numpy as np
 import pytest
-from tests.run.faulty_disk import Disk, Recorder, Refuser, after_power_loss, materialise
 
 from headstart.errors import Fault, InputError
 from headstart.run import checkpoint, disk, sealed
+from tests.run import children
+from tests.run.faulty_disk import Disk, Recorder, Refuser, after_power_loss, materialise
 
 HERE = Path(__file__).parent
 CODES = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS)
@@ -181,6 +181,8 @@ def test_after_a_loss_of_power_every_save_that_returned_is_there(tmp_path):
             platter = tmp_path / f"{states}"
             materialise(after_power_loss(recorder.operations[:end], chance, generator), platter)
             states += 1
+            for step in checkpoint.steps(platter / "run" / "checkpoints"):  # what is called a checkpoint is a whole one
+                sealed.read(platter / "run" / "checkpoints" / f"step_{step}", checkpoint.KIND, state(0))
             if safe or checkpoint.steps(platter / "run" / "checkpoints"):
                 assert_loads(platter / "run" / "checkpoints", {max(safe, 1), safe + 1})
     assert states >= 300

@@ -114,8 +114,8 @@ def test_same_key_same_episodes_and_purposes_never_share_random_numbers(tmp_path
         keys[purpose] = [key for key, _ in touched]
         del touched[:]
     assert len(set(keys["adaptation"])) == 15 and len(set(keys["evaluation"])) == 5
-    assert not set(keys["adaptation"]) & set(keys["selection"]) & set(keys["evaluation"])
-    assert not set(keys["adaptation"]) & set(keys["evaluation"])
+    for one, other in (("adaptation", "selection"), ("adaptation", "evaluation"), ("selection", "evaluation")):
+        assert not set(keys[one]) & set(keys[other])
     target.run(jax.random.key(4), None, None, 3, "adaptation")
     assert [key for key, _ in touched] == keys["adaptation"][-3:]
 

@@ -106,7 +106,7 @@ def test_a_world_that_answers_nonsense_is_a_fault(answer):
         def act(self, action, args):
             return answer
 
-    with pytest.raises(Fault, match="'a' answered .* stack: p"):
+    with pytest.raises(Fault, match=r"'a' answered .* stack: p"):
         Interpreter().run(Program(lambda frame: Decided("a")), Broken(), "p")
 
 

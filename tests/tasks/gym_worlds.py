@@ -273,3 +273,20 @@ def sync_of_three():
 
 def foreign_of_three():
     return foreign(3, "NEXT_STEP")
+
+
+class Numbered(Counting):
+    """Takes 5, 6 or 7, and sees what it took."""
+
+    action_space = spaces.Discrete(3, start=5)
+    observation_space = spaces.Discrete(3, start=5)
+
+    def seen(self):
+        return 5
+
+    def step(self, action):
+        return action, 0.0, False, False, {}
+
+
+def numbered():
+    return Numbered()

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from headstart.errors import InputError
+from headstart.errors import Fault, InputError
 from headstart.spaces import Box, Discrete
 from headstart.tasks.gymnasium_world import GymnasiumFamily
 from headstart.types import Task
@@ -37,17 +37,38 @@ def test_every_space_is_kept_as_a_pytree_or_flattened():
     np.testing.assert_array_equal(obs["pair"]["1"], [[0, 1, 0, 0, 1], [1, 0, 0, 1, 0]])
 
 
+def test_choices_are_numbered_from_zero_on_our_side():
+    world = family("numbered")
+    assert (world.observation, world.action) == (Discrete(3), Discrete(3))
+    outcome = world.step(None, started(world, 3), np.array([0, 1, 2]), np.ones(3, bool))
+    np.testing.assert_array_equal(world.observe(outcome.state), [0, 1, 2])
+
+
+@pytest.mark.parametrize("mode", ["SAME_STEP", "NEXT_STEP"])
+def test_a_batch_that_cannot_reset_one_of_its_own_says_so(mode):
+    world = family("foreign", ("size", 2), ("mode", mode))
+    state = started(world)  # first episodes of 1 and of 3 steps
+    first = np.array([True, False])
+    with pytest.raises(Fault, match=f"environment 1, .*cannot be reset before its episode ends .AutoresetMode.{mode}"):
+        world.reset(np.arange(2), state, world.task(), ~first)
+    state = started(world)
+    for _ in range(3):  # the first one's end passes unasked for, and another episode of its has begun
+        state = world.step(None, state, np.zeros((2, 1), np.float32), ~first).state
+    with pytest.raises(Fault, match=r"environment 0, .*cannot be reset before its episode ends"):
+        world.reset(np.arange(2), state, world.task(), first)
+
+
 @pytest.mark.parametrize("key", ["is_success", "success"])
 def test_goal_environments_are_understood_and_both_words_for_success_read(key):
     world = family("reaching", ("key", key))
     assert set(world.observation) == {"observation", "achieved_goal", "desired_goal"}
-    state, told = started(world), []
+    state, states = started(world), []
     assert (state.success == -1).all()
     for _ in range(3):
         outcome = world.step(None, state, np.array([[1.0], [-1.0]], np.float32), np.ones(2, bool))
         state = outcome.state
-        told.append(state.success.tolist())
-    assert told == [[0, 0], [0, 0], [1, 0]]
+        states.append(state)
+    assert [state.success.tolist() for state in states] == [[0, 0], [0, 0], [1, 0]]
     assert outcome.truncated.tolist() == [True, False] and not outcome.terminated.any()
 
 

@@ -140,5 +140,6 @@ def test_physics_that_diverges_is_not_hidden_by_mujoco():
     env.unwrapped.data.qvel[:] = 1e12
     mujoco.mj_step(env.unwrapped.model, env.unwrapped.data)
     assert diverged()
+    assert np.abs(env.unwrapped.data.qvel).max() > 1.0  # and MuJoCo has not put the model back as if nothing were
     env.reset(seed=0)
     assert not diverged()

@@ -1,0 +1,51 @@
+"""Compiled programs are kept between runs: the second start of a command compiles nothing again.
+
+The cache holds executables, so it lies in a folder that only the user can read and write.
+"""
+
+import hashlib
+import os
+import platform
+import stat
+from pathlib import Path
+
+
+def arithmetic(deterministic: bool = False) -> None:
+    """Settles how JAX computes, and keeps what it compiles. To be called before JAX computes anything."""
+    if deterministic:
+        os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+    keep_compiled()
+
+
+def keep_compiled(folder: Path | None = None) -> bool:
+    """Has JAX keep what it compiles. Returns False, and changes nothing, where no private folder can be had.
+
+    Args:
+        folder: where; default: `headstart/xla` in the user's cache folder.
+    """
+    import jax
+
+    if folder is None:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = home / "headstart" / f"xla-{processor()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        about = folder.lstat()
+    except OSError:
+        return False
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
+        return False  # others could put their programs there
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return True
+
+
+def processor() -> str:
+    """Returns a short name of what instructions this processor has: a home folder may be seen from several machines."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            about = next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        about = platform.processor()
+    return hashlib.sha256(f"{platform.machine()} {about}".encode()).hexdigest()[:12]
