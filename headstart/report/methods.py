@@ -48,8 +48,8 @@ def scratch_at(run: RunContents, shots: int) -> Arm | None:
 def verdict(arm: Arm, rival: Arm | None) -> Verdict:
     """Judges an arm against a rival: better or worse only where the intervals do not touch.
 
-    Below three seeds nothing is decided: one seed has no interval, and the ranges of two miss each other by chance alone
-    in one case of three.
+    Below three seeds nothing is decided: one seed has no interval, and the ranges of two miss each other by chance
+    alone in one case of three.
     """
     if (
         rival is None
