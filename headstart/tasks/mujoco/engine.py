@@ -81,6 +81,8 @@ class Engine:
         if rows is None:
             return self._advance(self._models, state, control)
         after, positions = state.copy(), np.zeros((len(state), len(self._watched), 3))
+        if not rows.size:  # MuJoCo's rollout of no environment ends the process
+            return after, positions
         after[rows], positions[rows] = self._advance([self._models[row] for row in rows], state[rows], control[rows])
         return after, positions
 
