@@ -1,7 +1,8 @@
 """What the MuJoCo families cost beside the bare physics: steps/s of `step` and `reset` against `mujoco.rollout` alone.
 
 Both step the same states with the same controls and the same dynamics, step by step in turns, in one process; random
-actions, no policy. Medians over the steps. The overhead is the difference, and the cost of randomization is the overhead that it adds.
+actions, no policy. Medians over the steps. The overhead is the difference, and the cost of randomization is what
+it adds.
 
 python benchmarks/collection.py --out results/collection.json
 """

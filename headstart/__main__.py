@@ -19,10 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done; 1 something broke; 2 the input cannot work; 130 or 143 interrupted, with everything saved.
     """
     try:
-        from headstart.cli import parse  # inside, so that an interrupt during the import is caught as well
+        from headstart.cli import parse, run  # inside, so that an interrupt during the import is caught as well
 
-        command = parse(sys.argv[1:] if argv is None else argv)
-        return command.run()
+        return run(parse(sys.argv[1:] if argv is None else argv))
     except SystemExit as leaving:  # the parser has printed its own line
         return leaving.code if isinstance(leaving.code, int) else 2
     except InputError as error:

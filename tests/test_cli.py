@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headstart.__main__ import main, one_line
-from headstart.cli import NAMES, parse, whole_numbers
+from headstart.cli import NAMES, parse
 from headstart.errors import Fault, InputError
+from headstart.options import whole_numbers
 
 
 def said(capsys, *words):
@@ -68,12 +69,11 @@ def test_an_error_of_ours_is_kept_in_a_file_and_not_shown(capsys, monkeypatch, t
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
-    class Broken:
-        def run(self):
-            raise ZeroDivisionError("of all things")
+    def broken(options):
+        raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("headstart.cli.parse", lambda words: Broken())
-    status, line = said(capsys)
+    monkeypatch.setattr("headstart.cli.run", broken)
+    status, line = said(capsys, "list")
     assert status == 1 and "Traceback" not in line and line.count("\n") == 1
     [report] = tmp_path.glob("headstart-*.txt")
     assert str(report) in line and "ZeroDivisionError: of all things" in report.read_text()
@@ -84,12 +84,11 @@ def test_an_error_of_ours_is_kept_in_a_file_and_not_shown(capsys, monkeypatch, t
     [(InputError("wrong"), 2), (Fault("broke"), 1), (KeyboardInterrupt(), 130), (OSError(28, "No space left"), 1)],
 )
 def test_each_kind_of_error_has_its_status(error, status, capsys, monkeypatch):
-    class Broken:
-        def run(self):
-            raise error
+    def broken(options):
+        raise error
 
-    monkeypatch.setattr("headstart.cli.parse", lambda words: Broken())
-    assert said(capsys)[0] == status
+    monkeypatch.setattr("headstart.cli.run", broken)
+    assert said(capsys, "list")[0] == status
 
 
 def test_a_message_cannot_write_to_the_terminal_its_own_way():

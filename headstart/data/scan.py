@@ -1,12 +1,13 @@
 """The JAX half of the seam: whole rollouts of pure worlds in one compiled scan.
 
-Randomness. Every draw of a world is keyed by (key, step, environment) alone, through `jax.random.fold_in`: what
-environment i meets at step t does not depend on how many environments run beside it, on when those end their episodes,
-or on how many steps the call takes. The policy acts on the batch, so it gets one key for each (key, step).
+Randomness. Every draw of a world is keyed by (key, step, environment) alone, through `jax.random.fold_in`: the draws of
+environment i at step t do not depend on how many environments run beside it, on when those end their episodes, or on
+how many steps the call takes. (Arithmetic on them may: XLA rounds transcendental functions by how it vectorises them.)
+The policy acts on the batch, so it gets one key for each (key, step).
 
 Broken worlds. A row is kept only if everything in it is finite and the world says that it is valid. Otherwise it is
 filled with finite numbers (`next_obs = obs`, reward 0), marked `valid = False`, and cut by `truncated`; the environment
-starts its next episode. So nothing that is not finite ever leaves this file.
+starts its next episode. So no rollout holds a number that is not finite.
 """
 
 from functools import partial
@@ -60,7 +61,9 @@ def rollout_scan(
     tasks: Task,
     steps: int,
 ) -> tuple[Rollout, Carry]:
-    """Plays every environment for `steps` control steps. Pure: same arguments, same bits; may be vmapped over seeds.
+    """Plays every environment for `steps` control steps.
+
+    Pure: same arguments, same bits. It may be vmapped over seeds: same draws, and arithmetic to rounding.
 
     Args:
         key: of all randomness; a new one for each call.

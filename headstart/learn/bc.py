@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key, PyTree
+from jaxtyping import Array, Bool, Float, Key
 
-from headstart.learn.guard import blank, chosen, trainable
+from headstart.learn.guard import blank, chosen, finite_rows, trainable
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm
 from headstart.maths.moments import weighted_mean
 from headstart.nets.policies import StochasticPolicy
@@ -58,7 +58,7 @@ class BC:
     @partial(jax.jit, static_argnames="self")
     def update(self, key: Key[Array, ""], state: BCState, batch: Demonstration) -> tuple[BCState, Metrics]:
         """Takes `steps` gradient steps on random rows; those with a number that is not finite are left out."""
-        finite = finite_rows(batch)
+        finite = finite_rows(batch, 1)
         batch = blank(finite, batch)
         state = state._replace(params=self.policy.normalize(state.params, batch.obs, finite))
 
@@ -91,9 +91,3 @@ class BC:
         loss = -weighted_mean(distribution.log_prob(batch.action), weight)
         entropy = weighted_mean(distribution.entropy(), weight)
         return loss, {"train/loss": loss, "train/entropy_loss": -entropy}
-
-
-def finite_rows(rows: PyTree[Array]) -> Bool[Array, " row"]:
-    """Tells which rows hold only finite numbers, in all leaves."""
-    leaves = [jnp.all(jnp.isfinite(x.reshape((x.shape[0], -1))), axis=1) for x in jax.tree.leaves(rows)]
-    return jnp.all(jnp.stack(leaves), axis=0)

@@ -24,3 +24,9 @@ def blank(keep: Bool[Array, "*rows"], rows: PyTree[Array]) -> PyTree[Array]:
         return jnp.where(keep.reshape(keep.shape + (1,) * (x.ndim - keep.ndim)), x, jnp.zeros_like(x))
 
     return jax.tree.map(leaf, rows)
+
+
+def finite_rows(rows: PyTree[Array], axes: int) -> Bool[Array, "*rows"]:
+    """Tells which rows hold only finite numbers, in all leaves; the first `axes` axes of each leaf number the rows."""
+    leaves = [jnp.all(jnp.isfinite(x), axis=tuple(range(axes, x.ndim))) for x in jax.tree.leaves(rows)]
+    return jnp.all(jnp.stack(leaves), axis=0)

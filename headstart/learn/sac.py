@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from headstart.data.replay import Transitions
 from headstart.errors import InputError
-from headstart.learn.guard import chosen, trainable
+from headstart.learn.guard import blank, chosen, finite_rows, trainable
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm
 from headstart.maths.losses import soft_bellman_target, temperature_loss
 from headstart.nets.mlp import MLP, Activation
@@ -102,8 +102,8 @@ class SAC:
     @partial(jax.jit, static_argnames="self")
     def update(self, key: Key[Array, ""], state: SACState, batch: Transitions) -> tuple[SACState, Metrics]:
         """Takes one gradient step on each of K batches. Leaves of `batch` are `update row ...`."""
-        seen = jnp.isfinite(batch.reward)
-        state = state._replace(params=self.policy.normalize(state.params, batch.obs, seen))
+        sound = finite_rows(batch.obs, batch.reward.ndim)
+        state = state._replace(params=self.policy.normalize(state.params, blank(sound, batch.obs), sound))
         keys = jax.random.split(key, batch.reward.shape[0])
         state, metrics = jax.lax.scan(lambda state, row: self._step(*row, state), state, (keys, batch))
         skipped = jnp.sum(metrics.pop("faults/nonfinite_update"))

@@ -221,4 +221,7 @@ def _lists(value: Any) -> Any:
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(item) if isinstance(item, list) else item for name, item in fields.items()}
+    def nested(item: Any) -> Any:
+        return tuple(map(nested, item)) if isinstance(item, list) else item
+
+    return {name: nested(item) for name, item in fields.items()}

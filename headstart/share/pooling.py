@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from headstart.share.rule import Rule, decide, mentions
 from headstart.share.rule_model import Decision, Rules, decisions, encode
-from headstart.share.rules import Found, Rule, decide, mentions
+from headstart.share.rules import Found
 from headstart.share.select import Choice, Mode, Refusal, subsets, written
 from headstart.share.skill_steps import SkillSteps, Weights
 from headstart.share.validate import Verdict

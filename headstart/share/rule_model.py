@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from headstart.errors import InputError
-from headstart.share.rules import Found, Leaf, Rule, Search, Split, decide, describe
+from headstart.share.rule import Leaf, Rule, Split, decide, describe
+from headstart.share.rules import Found, Search
 from headstart.share.skill_models import Prediction, SkillParams
 from headstart.share.skill_steps import Layout, SkillSteps, Weights
 

@@ -35,6 +35,9 @@ class Mlp:
 
     def fit(self, steps: SkillSteps, weights: Weights) -> SkillParams:
         rows = np.flatnonzero(weights > 0)
+        weight = weights[rows] / weights[rows].sum()
+        spare = max(8, 1 << (len(rows) - 1).bit_length()) - len(rows)  # powers of two: few shapes, few compilations
+        rows, weight = np.concatenate([rows, np.repeat(rows[:1], spare)]), np.concatenate([weight, np.zeros(spare)])
         expanded = one_hot(steps.layout, steps.inputs[rows])
         center, spread = expanded.mean(axis=0), expanded.std(axis=0)
         scale = np.where(spread > 0, 1 / np.where(spread > 0, spread, 1.0), 0.0)
@@ -43,7 +46,6 @@ class Mlp:
         deviation = np.where(deviation > 0, deviation, 1.0)
         mask = np.arange(steps.arguments.shape[1])[None, :] < np.asarray(steps.layout.call_args)[:, None]
         heads = len(steps.layout.calls) * (1 + steps.arguments.shape[1])
-        weight = weights[rows] / weights[rows].sum()
         fitted = _train_mlp(
             jax.random.key(self.seed),
             jnp.asarray((expanded - center) * scale, jnp.float32),

@@ -1,5 +1,6 @@
 """What every learner promises."""
 
+import functools
 import inspect
 
 import jax
@@ -53,6 +54,13 @@ def batch_for(learner, poison=False):
     )
 
 
+@functools.cache
+def compiled(learner):
+    """The learner's update, compiled once for all laws, and a list with one entry for each trace."""
+    traces = []
+    return jax.jit(lambda k, s, b: traces.append(0) or learner.update(k, s, b)), traces
+
+
 def is_finite(tree):
     leaves = [x for x in jax.tree.leaves(tree) if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key)]
     return all(np.all(np.isfinite(leaf)) for leaf in leaves)
@@ -72,8 +80,7 @@ class TestEveryLearner:
         assert action.shape == (5, 2)
 
     def test_same_key_same_bits_and_one_trace(self, learner):
-        traces = []
-        update = jax.jit(lambda k, s, b: traces.append(0) or learner.update(k, s, b))
+        update, traces = compiled(learner)
         batch = batch_for(learner)
         one, _ = update(KEY, learner.init(KEY), batch)
         two, metrics = update(KEY, learner.init(KEY), batch)
@@ -88,7 +95,7 @@ class TestEveryLearner:
 
     def test_learning_changes_what_the_policy_does(self, learner):
         before = jax.tree.map(np.array, learner.params(learner.init(KEY)))
-        state, _ = learner.update(KEY, learner.init(KEY), batch_for(learner))
+        state, _ = compiled(learner)[0](KEY, learner.init(KEY), batch_for(learner))
         for name in ("actor", "normalizer"):
             same = jax.tree.map(np.array_equal, before[name], learner.params(state)[name])
             assert not any(jax.tree.leaves(same)), name
@@ -98,7 +105,7 @@ class TestEveryLearner:
         states = jax.vmap(learner.init)(keys)
         states, metrics = jax.vmap(learner.update, in_axes=(0, 0, None))(keys, states, batch_for(learner))
         assert all(value.shape == (2,) for value in metrics.values())
-        alone, _ = learner.update(keys[1], learner.init(keys[1]), batch_for(learner))
+        alone, _ = compiled(learner)[0](keys[1], learner.init(keys[1]), batch_for(learner))
         jax.tree.map(
             lambda many, one: np.testing.assert_allclose(many[1], one, atol=1e-4),
             learner.params(states)["actor"],
@@ -106,6 +113,6 @@ class TestEveryLearner:
         )
 
     def test_poisoned_rows_reach_no_parameter(self, learner):
-        state, metrics = learner.update(KEY, learner.init(KEY), batch_for(learner, poison=True))
+        state, metrics = compiled(learner)[0](KEY, learner.init(KEY), batch_for(learner, poison=True))
         assert is_finite((state, metrics))
         assert metrics["faults/nonfinite_update"] + metrics.get("faults/invalid_rows", 0) > 0

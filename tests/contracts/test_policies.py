@@ -119,8 +119,8 @@ def test_a_squashed_policy_stays_inside():
     params = jax.tree.map(lambda x: 100 * x, policy.init(KEY))
     action, _ = policy.apply(KEY, params, (), observations())
     low, high = policy.action.bounds()
-    assert np.all(action >= low)
-    assert np.all(action <= high)
+    assert np.all(np.asarray(action) >= low)
+    assert np.all(np.asarray(action) <= high)
 
 
 def test_an_unbounded_action_is_taken_as_it_is():

@@ -173,7 +173,7 @@ def test_no_two_draws_are_the_same():
     assert not np.isin(other.obs[0], rollout.obs[0]).any()
 
 
-def test_seeds_can_be_vmapped_bit_for_bit():
+def test_seeds_can_be_vmapped_and_draw_the_same():
     keys = jax.random.split(KEY, 3)
     together, _ = jax.vmap(lambda key: roll(Drifting(), n=5, steps=9, tasks=Task({}, {}), key=key))(keys)
     for i in range(3):

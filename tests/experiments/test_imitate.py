@@ -6,8 +6,9 @@ import pytest
 
 from headstart.data.demonstrations import write_demonstrations
 from headstart.errors import InputError
+from headstart.experiments.enough import first_enough
 from headstart.experiments.imitate import Imitate, imitate
-from headstart.experiments.set_table import SetTable, Source, first_enough, past_sources, summarise, table
+from headstart.experiments.set_table import SetTable, Source, past_sources, summarise, table
 from headstart.experiments.table_twin import PLACES, new_table, teach
 from headstart.share.bundle import read_controller
 from headstart.share.hierarchical import Interpreter
@@ -29,14 +30,14 @@ def test_imitate_writes_a_controller_and_what_it_needed(folder, tmp_path, select
     )  # fmt: skip
     controller = read_controller(tmp_path / "controller")
     assert controller.procedures == tuple(imitated.choices)
-    if selector == "decision":  # seven demonstrations are not enough for the paper's selector, and it says so
+    if selector == "decision":  # seven demonstrations are not enough for the paper's selector
         world = new_table(np.random.default_rng(11), "set")
         things = set(world.things)
         Interpreter().run(controller, world, controller.root, controller.root_args)
         assert set(world.placed) == things
         assert all(np.allclose(place, PLACES[thing], atol=1e-6) for thing, place in world.placed.items())
     else:
-        assert imitated.enough["put"] is None and any(one.refused for one in imitated.choices.values())
+        assert any(one.refused for one in imitated.choices.values())
     written = json.loads((tmp_path / "summary.json").read_text())
     assert written["skills"]["home"]["mode"] == "share" and written["skills"]["home"]["past"] == ["clear"]
     assert set(written["skills"]) == set(imitated.choices) and written["root"] == "tidy"

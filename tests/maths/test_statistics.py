@@ -59,10 +59,12 @@ def test_interval_equals_the_exact_bootstrap_of_four_seeds():
 
 def test_strata_are_redrawn_apart():
     # two tasks, constant within each: every redrawing is the same, however different the tasks are
-    values = np.array([[0.0, 100.0]] * 5)
-    interval = bootstrap_interval(values)
-    assert interval.low == interval.value == interval.high
-    assert bootstrap_interval(values.ravel()).low != bootstrap_interval(values.ravel()).high
+    constant = bootstrap_interval(np.array([[0.0, 100.0]] * 5))
+    assert constant.low == constant.value == constant.high
+    # two tasks that mirror each other: redrawn together each draw would have mean 0
+    luck = np.arange(-1.0, 2.0)
+    mirrored = bootstrap_interval(np.stack([luck, -luck], axis=1))
+    assert mirrored.low < 0 < mirrored.high
 
 
 def test_interval_covers_the_truth_about_as_often_as_it_says():

@@ -4,10 +4,10 @@ import os
 import signal
 import threading
 
-import children
 import pytest
 
 from headstart.run.signals import STOPPING, Interrupted, stoppable
+from tests.run import children
 
 LOOP = """
 import sys, time

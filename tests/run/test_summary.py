@@ -35,8 +35,8 @@ def study(**more):
         study(),
         study(arms=(), shots=(), seeds=()),
         study(
-            curves=(Curve(method="scratch", episodes=(0, 1), mean=(0.5, 1.0)),
-                    Curve(method="oracle", episodes=(0,), mean=(1.0,), low=(0.5,), high=(2.0,))),
+            curves=(Curve(method="scratch", episodes=(0, 1), per_seed=((0.5, 1.0), (0.0, 2.0))),
+                    Curve(method="oracle", episodes=(0,), per_seed=((1.0,),))),
             extra={"note": "<script>", "nested": {"a": [1, None]}},
         ),
     ],

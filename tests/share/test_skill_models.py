@@ -177,6 +177,19 @@ def test_rules_do_not_believe_one_wrong_annotation_among_many():
     assert predicted.arguments[7, 0] == pytest.approx(3 * 49 + 1)
 
 
+def test_rules_end_a_loop_by_comparing_the_counter_with_an_argument():
+    """As in building a level of a pyramid: loop(n) acts n times and returns. Learned from n = 2, 3, 5 for 4 and 7."""
+
+    def loop(n):
+        rows = [((float(n),), i, "a" if i else None, (), "a", (float(i),)) for i in range(n)]
+        return demonstrate([*rows, ((float(n),), n, "a", (), None, ())])
+
+    one = skill(*(loop(n) for n in (2, 3, 5, 4, 7)))
+    params = Rules().fit(one, one.weights(np.arange(3)))
+    assert held_out(Rules(), params, one, one.weights(np.array([3, 4])), 1e-9).right
+    assert explain(params, one.layout)["call"] == "if args[0] - counter > 0.5 {a} else {return}"
+
+
 def test_rules_survive_json():
     steps = tabulate({"set": teach("set", 3)})["put"]
     params = Rules().fit(steps, steps.weights(np.arange(3)))

@@ -31,6 +31,8 @@ class Engine:
 
     def __init__(self, randomizer: Randomizer, n: int, threads: int):
         """Copies the model for each environment."""
+        # a world that breaks is found by its state; each warning would else be a line in a file where the user stands
+        mujoco.set_mju_user_warning(lambda text: None)
         model, robot = randomizer.model, randomizer.robot
         self.randomizer = randomizer
         self.held: Values = np.tile(randomizer.nominal, (n, 1))
@@ -161,12 +163,19 @@ class Engines:
 
     def _take(self, held: Values) -> Engine:
         with self._lock:
-            for place, engine in enumerate(self._idle):
+            alike = [engine for engine in self._idle if len(engine.held) == len(held)]
+            for engine in alike:
                 if engine.held is held:
-                    return self._idle.pop(place)
+                    return self._out(engine)
+            for engine in alike:  # a copy of what it holds, from a checkpoint perhaps
+                if np.array_equal(engine.held, held):
+                    return self._out(engine)
             if len(self._idle) >= self.most:
-                for place, engine in enumerate(self._idle):
-                    if len(engine.held) == len(held):
-                        return self._idle.pop(place)
-                self._idle.pop(0)
+                engine = self._out((alike or self._idle)[0])
+                if alike:
+                    return engine
         return Engine(self.randomizer, len(held), self.threads)
+
+    def _out(self, engine: Engine) -> Engine:
+        self._idle.remove(engine)
+        return engine

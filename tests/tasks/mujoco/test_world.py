@@ -1,0 +1,213 @@
+"""Resets, delays, noise, batches: what one environment does depends on nothing but itself."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import mujoco
+import numpy as np
+import pytest
+
+from headstart.tasks.mujoco.model import STATE
+from tests.tasks.mujoco.playing import (
+    HALF_CHEETAH,
+    HOPPER,
+    PUSHER,
+    REACHER,
+    actions_of,
+    all_of,
+    begin,
+    every_family,
+    play,
+    spread,
+    tasks_of,
+)
+
+
+def rows_of(state, rows):
+    return jax.tree.map(lambda leaf: leaf[rows], state)
+
+
+def equal(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+@every_family
+def test_a_partial_reset_touches_nothing_else(family):
+    n, where = 4, np.array([False, True, False, True])
+    state, *_ = play(family, begin(family, spread(family, n)), actions_of(family, 5, n))
+    before = jax.tree.map(np.copy, state)
+    after = family.reset(np.arange(n) + 50, state, spread(family, n, seed=9), where)
+    equal(rows_of(after, ~where), rows_of(before, ~where))
+    equal(state, before)  # nor what was given
+    # what was reset is as if nothing had been before it: no waiting action, no noise, no dynamics of the last episode
+    fresh = begin(family, spread(family, n, seed=9), seeds=np.arange(n) + 50)
+    equal(rows_of(after, where), rows_of(fresh, where))
+    onwards = actions_of(family, 5, n, seed=3)
+    mine, theirs = play(family, after, onwards)[1], play(family, fresh, onwards)[1]
+    np.testing.assert_array_equal(mine[:, where], theirs[:, where])
+
+
+def test_what_rests_is_left_as_it_was():
+    n, where = 3, np.array([True, False, True])
+    state, *_ = play(HOPPER, begin(HOPPER, spread(HOPPER, n)), actions_of(HOPPER, 3, n))
+    action = actions_of(HOPPER, 1, n, seed=1)[0]
+    outcome, whole = (HOPPER.step(np.arange(n), state, action, mask) for mask in (where, all_of(n)))
+    equal(rows_of(outcome.state, ~where), rows_of(state, ~where))
+    equal(rows_of(outcome.state, where), rows_of(whole.state, where))
+    assert outcome.reward[1] == 0 and not outcome.terminated[1] and outcome.valid.all()
+
+
+@every_family
+def test_two_resets_differ(family):
+    n = 2
+    state = begin(family, spread(family, n, seed=1), seeds=np.array([1, 2]))
+    again = family.reset(np.array([3, 4]), state, spread(family, n, seed=2), all_of(n))
+    for one, other in ((state.physics, again.physics), (state.dynamics, again.dynamics)):
+        assert (one != other).any(axis=1).all()
+    assert (state.physics[0] != state.physics[1]).any()
+
+
+@every_family
+def test_values_persist_until_the_next_reset(family):
+    state = begin(family, spread(family, 2))
+    dynamics = state.dynamics.copy()
+    state, *_ = play(family, state, actions_of(family, 5, 2))
+    np.testing.assert_array_equal(state.dynamics, dynamics)
+    assert family.parameters(family.models(state)[1]) == family.parameters(
+        family.models(begin(family, spread(family, 2)))[1]
+    )
+
+
+@every_family
+def test_an_episode_alone_is_the_episode_in_its_batch(family):
+    n, row, steps = 7, 4, 20
+    tasks, actions = spread(family, n), actions_of(family, 20, n)
+    seen = play(family, begin(family, tasks), actions)[1]
+    # all that it takes: its task, its seeds, its actions
+    state = begin(family, jax.tree.map(lambda leaf: leaf[[row]], tasks), seeds=np.array([row]))
+    for t in range(steps):
+        state = family.step(np.array([row + 1000 * t]), state, actions[t, [row]], all_of(1)).state
+        np.testing.assert_array_equal(family.observe(state)[0], seen[t, row])
+
+
+@every_family
+def test_order_in_the_batch_does_not_matter(family):
+    n = 5
+    order, tasks, actions = np.array([3, 1, 4, 0, 2]), spread(family, n), actions_of(family, 10, n)
+    straight = begin(family, tasks)
+    turned = begin(family, jax.tree.map(lambda leaf: leaf[order], tasks), seeds=order)
+    for t, action in enumerate(actions):
+        seeds = np.arange(n) + 100 * t
+        straight = family.step(seeds, straight, action, all_of(n)).state
+        turned = family.step(seeds[order], turned, action[order], all_of(n)).state
+    np.testing.assert_array_equal(family.observe(straight)[order], family.observe(turned))
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2, 3, 7])
+@pytest.mark.parametrize("family", [HOPPER, HALF_CHEETAH, REACHER, PUSHER], ids=lambda family: family.name)
+def test_the_batch_is_in_lockstep_with_one_world_at_a_time(family, threads):
+    family, n = dataclasses.replace(family, threads=threads), 5
+    tasks = spread(family, n)
+    tasks.dynamics["delay:action"] = np.zeros(n, np.float32)
+    state = begin(family, tasks)
+    models = family.models(state)
+    worlds = [mujoco.MjData(model) for model in models]
+    for row, (model, world) in enumerate(zip(models, worlds, strict=True)):
+        mujoco.mj_setState(model, world, state.physics[row], STATE)
+    for t, action in enumerate(actions_of(family, 25, n)):
+        state = family.step(np.arange(n) + t, state, action, all_of(n)).state
+        for row, (model, world) in enumerate(zip(models, worlds, strict=True)):
+            world.qacc_warmstart[:] = 0.0
+            world.ctrl[:] = action[row]
+            mujoco.mj_step(model, world, nstep=family.robot.about.frame_skip)
+            np.testing.assert_array_equal(family.physics(state).qpos[row], world.qpos)
+            np.testing.assert_array_equal(family.physics(state).qvel[row], world.qvel)
+
+
+def test_two_batches_may_be_stepped_from_two_threads():
+    family, n = dataclasses.replace(HOPPER), 8
+    starts = [begin(family, spread(family, n, seed=seed)) for seed in (1, 2)]
+    actions = [actions_of(family, 60, n, seed=seed) for seed in (1, 2)]
+    expected = [play(family, *pair)[1] for pair in zip(starts, actions, strict=True)]
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(3):
+            found = threads.map(lambda pair: play(family, *pair)[1], zip(starts, actions, strict=True))
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_a_copy_of_the_state_goes_on_in_another_process_as_here():
+    actions = actions_of(HOPPER, 20, 3)
+    state, *_ = play(HOPPER, begin(HOPPER, spread(HOPPER, 3)), actions[:10])
+    copied = jax.tree.map(np.copy, state)  # as read from a checkpoint
+    elsewhere = dataclasses.replace(HOPPER)  # no engine, no memo
+    for one, other in zip(
+        play(HOPPER, state, actions[10:])[1:], play(elsewhere, copied, actions[10:])[1:], strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_many_batches_keep_few_engines():
+    family = dataclasses.replace(HOPPER)
+    states = [begin(family, spread(family, n)) for n in (1, 2, 3, 4, 5, 6, 7, 8, 2, 3)]
+    assert len(family._engines._idle) <= family._engines.most
+    for state in states:  # and each of them still goes on, by writing its dynamics again
+        n = len(state.physics)
+        again = begin(dataclasses.replace(family), spread(family, n))
+        action = actions_of(family, 1, n)
+        np.testing.assert_array_equal(play(family, state, action)[1], play(family, again, action)[1])
+
+
+@pytest.mark.parametrize("delay", [0, 1, 2, 10])
+def test_a_delayed_action_is_the_one_of_that_many_steps_ago(delay):
+    n, steps = 2, 15
+    actions = actions_of(HOPPER, steps, n)
+    late = np.concatenate([np.zeros((delay, *actions.shape[1:]), np.float32), actions])[:steps]
+    slow = begin(HOPPER, tasks_of(HOPPER, n, delay__action=delay))
+    fast = begin(HOPPER, tasks_of(HOPPER, n))
+    np.testing.assert_array_equal(play(HOPPER, slow, actions)[1], play(HOPPER, fast, late)[1])
+
+
+def test_delay_and_reset_in_the_middle_of_a_queue():
+    n, tasks = 2, tasks_of(HOPPER, 2, delay__action=[2, 5])
+    state, *_ = play(HOPPER, begin(HOPPER, tasks), actions_of(HOPPER, 4, n))
+    state = HOPPER.reset(np.arange(n), state, tasks, all_of(n))
+    still, *_ = play(HOPPER, begin(HOPPER, tasks_of(HOPPER, n)), np.zeros((2, n, 3), np.float32))
+    moved, *_ = play(HOPPER, state, actions_of(HOPPER, 2, n, seed=1))
+    np.testing.assert_array_equal(moved.physics, still.physics)  # nothing of the last episode arrives
+
+
+def test_the_reward_charges_what_was_asked_not_what_arrived():
+    n = 1
+    action = np.ones((1, n, 3), np.float32)
+    slow, fast = (begin(HOPPER, tasks_of(HOPPER, n, delay__action=delay)) for delay in (3, 0))
+    _, _, reward, _ = play(HOPPER, slow, action)
+    _, _, idle, _ = play(HOPPER, fast, np.zeros_like(action))
+    assert reward[0, 0] == pytest.approx(idle[0, 0] - 1e-3 * 3, abs=1e-9)
+
+
+def test_noise_has_the_declared_size_and_touches_nothing_but_the_observation():
+    n = 1000
+    noisy, clean = (begin(HOPPER, tasks_of(HOPPER, n, noise__observation=noise)) for noise in (0.1, 0.0))
+    error = HOPPER.observe(noisy) - HOPPER.observe(clean)
+    scale = np.array(HOPPER.robot.about.scale)
+    np.testing.assert_allclose(error.std(axis=0), 0.1 * scale, rtol=0.1)
+    np.testing.assert_allclose(error.mean(axis=0) / scale, 0.0, atol=0.1 * 4 / np.sqrt(n))
+    assert np.abs(np.corrcoef(error.T) - np.eye(11)).max() < 0.15
+    np.testing.assert_array_equal(HOPPER.observe(noisy), HOPPER.observe(noisy))  # seen twice, it is the same
+    actions = actions_of(HOPPER, 3, n)
+    (one, seen, reward, ends), (other, plain, reward_too, ends_too) = (play(HOPPER, s, actions) for s in (noisy, clean))
+    np.testing.assert_array_equal(one.physics, other.physics)
+    np.testing.assert_array_equal(reward, reward_too)
+    np.testing.assert_array_equal(ends, ends_too)
+    errors = seen - plain
+    assert np.abs((errors[0] * errors[1]).mean(axis=0) / (0.1 * scale) ** 2).max() < 0.15  # new in every step
+
+
+def test_nothing_draws_from_the_global_generator():
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    play(HOPPER, begin(HOPPER, spread(HOPPER, 2)), actions_of(HOPPER, 3, 2))
+    HOPPER.sample(jax.random.key(0), 3)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
