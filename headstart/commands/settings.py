@@ -2,8 +2,6 @@
 
 from typing import Any, TypedDict
 
-import jax
-
 from headstart.adapt.randomize import preset
 from headstart.errors import InputError
 from headstart.learn.ppo import PPO
@@ -14,7 +12,7 @@ from headstart.run.train import Training
 from headstart.spaces import Discrete
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
-from headstart.types import Learner, Policy, TaskDistribution, TaskFamily
+from headstart.types import Learner, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64  # of each environment, for PPO
 REPLAY_STEPS = 8  # likewise, for SAC: it learns more often
@@ -70,7 +68,6 @@ def distribution_of(randomize: str, world: TaskFamily) -> TaskDistribution:
     return Fixed(task=world.task()) if randomize == "none" else preset(world, randomize)
 
 
-def policy_description(policy: Policy, name: str) -> dict[str, Any]:
+def policy_description(learner: str) -> dict[str, Any]:
     """Says in plain JSON how to build a policy again, for its bundle."""
-    spaces = {"observation": policy.observation, "action": policy.action}  # pyright: ignore[reportAttributeAccessIssue]
-    return {"learner": name, "spaces": jax.tree.map(lambda space: repr(space), spaces)}
+    return {"learner": learner}

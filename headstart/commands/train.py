@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from headstart.commands.compiled import arithmetic
+from headstart.commands.folders import new_folder
 from headstart.commands.settings import TrainSettings, policy_description, training_of
 from headstart.options import Train
 from headstart.run import bundle, checkpoint, episodes, lock
@@ -106,7 +107,7 @@ def finish(folder: RunFolder, settings: TrainSettings, training: Training, stand
     if int(standing.run.env_steps) not in checkpoint.steps(folder.checkpoints):
         save(folder, standing, writer)
     policy = training.learner.policy
-    description = policy_description(policy, settings["learner"]) | {"family": settings["family"]}
+    description = policy_description(settings["learner"]) | {"family": settings["family"]}
     bundle.save(
         folder.path, policy, training.learner.params(standing.run.learner), training.family.observation, description
     )
@@ -121,9 +122,3 @@ def note_of(standing: Standing) -> str:
 def numbers(metrics: dict[str, Any]) -> dict[str, float]:
     """Fetches metrics from the device."""
     return {name: float(value) for name, value in jax.device_get(metrics).items()}
-
-
-def new_folder(name: str) -> Path:
-    """Returns a folder under runs/ that does not exist yet."""
-    base = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return next(path for i in range(1000) if not (path := base.with_name(base.name + (f"-{i}" if i else ""))).exists())
