@@ -6,12 +6,14 @@ import threading
 
 import pytest
 
-from headstart.run.signals import STOPPING, Interrupted, stoppable
+from headstart.errors import Interrupted
+from headstart.run.signals import STOPPING, stoppable
 from tests.run import children
 
 LOOP = """
 import sys, time
-from headstart.run.signals import Interrupted, stoppable
+from headstart.errors import Interrupted
+from headstart.run.signals import stoppable
 try:
     with stoppable() as stop:
         print("running", flush=True)
