@@ -31,7 +31,7 @@ class Transfer:
     """How many independent repetitions; the size's own number if not given."""
     seed: int = 0
     """The first of the seeds."""
-    randomize: Literal["mild", "wide"] = "wide"
+    randomize: Literal["mild", "moderate", "wide", "peng"] = "moderate"
     """How far the randomized source spreads its dynamics."""
     from_run: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """An earlier run whose policy is the source, instead of pretraining."""
@@ -51,7 +51,7 @@ class Train:
     """The algorithm."""
     steps: int = 500_000
     """Environment steps in all."""
-    randomize: Literal["none", "mild", "wide"] = "none"
+    randomize: Literal["none", "mild", "moderate", "wide", "peng"] = "none"
     """How far to spread the dynamics."""
     envs: int = 64
     """Environments side by side."""

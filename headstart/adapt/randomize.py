@@ -32,6 +32,20 @@ _MILD = {
     "delay:action": (0.0, 1.0),
     "noise:observation": (0.01, 0.01),
 }
+# moderate: around a target that is known to be heavier, weaker and stiffer rather than the other way round
+_MODERATE = {
+    "mass:*": (0.8, 1.5),
+    "length:*": (0.9, 1.15),
+    "friction:floor": (0.5, 1.3),
+    "damping:*": (0.7, 2.2),
+    "gear:*": (0.75, 1.1),
+    "torque:*": (0.75, 1.1),
+    "force:*": (0.75, 1.1),
+    "density:*": (0.6, 1.2),
+    "viscosity:*": (0.6, 1.2),
+    "delay:action": (0.0, 1.0),
+    "noise:observation": (0.0, 0.03),
+}
 # wide: around a target of which nothing is known but that it is such a robot
 _WIDE = {
     "mass:*": (0.6, 1.7),
@@ -59,7 +73,7 @@ _PENG = {
     "noise:observation": (0.05, 0.05),
 }
 _ABSOLUTE = ("delay:action", "noise:observation")
-PRESETS = {"mild": _MILD, "wide": _WIDE, "peng": _PENG}
+PRESETS = {"mild": _MILD, "moderate": _MODERATE, "wide": _WIDE, "peng": _PENG}
 
 
 class Drawn(NamedTuple):
@@ -143,7 +157,7 @@ def preset(family: TaskFamily, name: str) -> Uniform:
 
     Args:
         family: whose dynamics.
-        name: of `PRESETS`: `mild`, `wide` or `peng`.
+        name: of `PRESETS`: `mild`, `moderate`, `wide` or `peng`.
 
     Raises:
         InputError: for an unknown name.

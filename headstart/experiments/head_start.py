@@ -50,8 +50,8 @@ class Scale:
 
 
 SCALES = {
-    "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=10),
-    "small": Scale(seeds=3, source_steps=327_680, oracle_steps=131_072, evaluation_episodes=10),
+    "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=5),
+    "small": Scale(seeds=3, source_steps=196_608, oracle_steps=65_536, evaluation_episodes=10),
     "full": Scale(seeds=10, source_steps=2_000_000, oracle_steps=1_000_000, evaluation_episodes=50),
 }
 
@@ -201,7 +201,8 @@ class HeadStart:
         training = Training(family=family, learner=self.learner(), distribution=distribution, envs=self.envs)
         state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps, state)
         for scored in self.meet(seed, "oracle", state, (0,)):
-            counts = scored.counts._replace(adaptation_episodes=int(used.finished), adaptation_steps=int(used.steps))
+            begun = int(used.finished) + self.envs  # an episode counts from its beginning
+            counts = scored.counts._replace(adaptation_episodes=begun, adaptation_steps=int(used.steps))
             yield scored._replace(counts=counts, shots=max(self.shots))
 
     def learn(
