@@ -1,4 +1,4 @@
-"""The two ways in which headstart says no, the user's input is wrong or something broke, and the one in which it leaves.
+"""How headstart says no: the user's input is wrong, or something broke, or it was asked to stop.
 
 The command line turns each into one line on standard error and an exit status; a library user catches them by type.
 """
