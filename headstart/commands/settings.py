@@ -124,8 +124,9 @@ def policy_of(learner: str, observation: Any, action: Any) -> Any:
     """Builds the policy that a learner wants in given spaces."""
     if learner == "sac":
         return SquashedPolicy(observation=observation, action=action)
-    kind = CategoricalPolicy if isinstance(action, Discrete) else GaussianPolicy
-    return kind(observation=observation, action=action)
+    if isinstance(action, Discrete):
+        return CategoricalPolicy(observation=observation, action=action)
+    return GaussianPolicy(observation=observation, action=action)
 
 
 def distribution_of(randomize: str, world: TaskFamily) -> TaskDistribution:

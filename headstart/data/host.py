@@ -6,7 +6,7 @@ worlds' randomness is keyed by (key, step, environment), the policy's by (key, s
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from headstart.data.carry import Carry
 from headstart.spaces import Box
-from headstart.types import ActionSpace, HostFamily, Outcome, Params, Policy, Rollout, State, Task
+from headstart.types import ActionSpace, HostFamily, Params, Policy, Rollout, State, Task
 
 SMALLEST_SPLIT = 16  # below this, two policy calls cost more than the overlap gives back
 
@@ -82,9 +82,9 @@ def begin_host(
         world=tuple(states),
         memory=policy.start(params, n),
         obs=jax.tree.map(lambda *parts: np.concatenate(parts), *observations),
-        first=np.ones(n, bool),
-        elapsed=np.zeros(n, np.int32),
-        episode=np.zeros(n, np.int32),
+        first=np.ones(n, bool),  # pyright: ignore[reportArgumentType]
+        elapsed=np.zeros(n, np.int32),  # pyright: ignore[reportArgumentType]
+        episode=np.zeros(n, np.int32),  # pyright: ignore[reportArgumentType]
         task=task,
     )
 
@@ -122,7 +122,7 @@ def collect_host(
     memory = [jax.tree.map(lambda x: x[part], carry.memory) for part in parts]  # noqa: B023
     now = [half_of(carry, i, part) for i, part in enumerate(parts)]
     once = resting is not None
-    rests = [resting[part] if once else np.zeros(part.stop - part.start, bool) for part in parts]
+    rests = [np.zeros(n, bool)[part] if resting is None else resting[part] for part in parts]
     record = Recorder(steps, n)
 
     def advance(half: Half, action: np.ndarray, t: int, index: np.ndarray, rest: np.ndarray) -> Row:
@@ -185,7 +185,7 @@ def step_half(
     again: bool,
 ) -> Row:
     """Steps one half batch, judges the outcome, and resets what has ended (if a next episode is wanted)."""
-    outcome: Outcome = family.step(keys.steps(t, index), half.world, action, where)
+    outcome: Any = family.step(keys.steps(t, index), half.world, action, where)
     next_obs = as_float32(family.observe(outcome.state))
     reward = np.asarray(outcome.reward, np.float32)
     valid = outcome.valid & np.isfinite(reward) & where

@@ -148,7 +148,7 @@ class HeadStart:
 
     def policy(self) -> GaussianPolicy:
         """Returns the policy that every arm learns."""
-        return GaussianPolicy(observation=self.source.observation, action=self.source.action)
+        return GaussianPolicy(observation=self.source.observation, action=self.source.action)  # pyright: ignore
 
     def learner(self) -> PPO:
         """Returns how sources and the oracle learn."""

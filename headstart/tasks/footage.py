@@ -1,5 +1,8 @@
 """What is needed to draw an episode, taken down while it is played, and drawn afterwards."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
