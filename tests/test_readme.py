@@ -39,9 +39,9 @@ def transfer():
         "",
         f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, undiscounted return of "
         f"{max(arm['evaluation_episodes'] for arm in found['arms'])} evaluation episodes for each seed; made by "
-        f"`{found['extra']['command']}` in {found['extra']['minutes']:.1f} minutes on two cores, MuJoCo "
-        f"{versions['mujoco']}, JAX {versions['jax']}: [results/transfer_hopper.json](results/transfer_hopper.json). The "
-        "oracle goes on from the randomized source on the target as if that cost nothing.",
+        f"`{found['extra']['command']}` in {found['extra']['wall_seconds'] / 60:.1f} minutes on two cores, MuJoCo "
+        f"{versions['mujoco']}, JAX {versions['jax']}: [results/transfer_hopper.json](results/transfer_hopper.json). "
+        "The oracle goes on from the randomized source on the target as if that cost nothing.",
     ]
     return "\n".join(lines)
 

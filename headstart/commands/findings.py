@@ -10,6 +10,7 @@ import numpy as np
 from headstart.commands.settings import policy_description
 from headstart.experiments.head_start import Finished, HeadStart, Scored
 from headstart.maths.statistics import summarize
+from headstart.report.entries import command_line
 from headstart.report.records import Arm
 from headstart.run import bundle, disk, strict_json, summary
 from headstart.run.ledger import Counts
@@ -119,7 +120,8 @@ class Findings:
             extra={
                 "source_steps": self.study.scale.source_steps if self.study.given is None else 0,
                 "attempts": self.study.attempt,
-                "wall_seconds_of_the_last_attempt": round(wall_seconds, 1),
+                "command": command_line({"command": "transfer", "settings": self.settings}),
+                "wall_seconds": round(wall_seconds, 1),  # of this attempt
             },
         )
 
