@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -113,26 +113,28 @@ class Bare:
         return time.perf_counter() - begin
 
 
-def alternate(contestants: dict[str, Callable[[int], float]], rounds: int, updates: int) -> dict[str, list[float]]:
-    """Lets each take its turn in every round; returns environment steps/s, round by round."""
-    rates = {name: [] for name in contestants}
+def alternate(contestants: dict[str, Callable[[int], float]], rounds: int, updates: int) -> Iterator[dict]:
+    """Lets each take its turn in every round; yields the environment steps/s of all rounds so far, and the load."""
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    load = []
     for i in range(rounds):
         for name, seconds in contestants.items():
             rates[name].append(updates * ENVS * STEPS / seconds(updates))
+        load.append(os.getloadavg()[0])
         print(f"round {i + 1}: " + "  ".join(f"{name} {rate[-1]:,.0f}" for name, rate in rates.items()), flush=True)
-    return rates
+        yield {"rates": rates, "load": load}
 
 
 def compare(rates: dict[str, list[float]]) -> dict[str, dict]:
     """Returns medians and the ratios of ours to each; prints them beside the goals."""
-    found = {"ours": {"steps_per_second": statistics.median(rates["ours"]), "rounds": rates["ours"]}}
+    found = {"ours": {"steps_per_second": statistics.median(rates["ours"])}}
     print(f"{'ours':20}{found['ours']['steps_per_second']:10,.0f} steps/s")
     for name, theirs in rates.items():
         if name == "ours":
             continue
         ratios = [ours / other for ours, other in zip(rates["ours"], theirs, strict=True)]
         ratio, goal = statistics.median(ratios), GOALS.get(name)
-        found[name] = {"steps_per_second": statistics.median(theirs), "rounds": theirs, "ratio": ratio, "goal": goal}
+        found[name] = {"steps_per_second": statistics.median(theirs), "ratio": ratio, "goal": goal}
         verdict = "" if goal is None else f"  goal {goal:g}  {'met' if ratio >= goal else 'MISSED'}"
         print(f"{name:20}{found[name]['steps_per_second']:10,.0f} steps/s  ours / it {ratio:6.3f}{verdict}")
     return found
@@ -164,22 +166,32 @@ def main() -> None:
         "bare, random": lambda updates: bare.seconds(first, updates),
         **{name: peer.seconds for name, peer in peers.items()},
     }
-    found = compare(alternate(contestants, options.rounds, options.updates))
+    peer_versions = {name: peer.versions for name, peer in peers.items()}
+    far = {}
+    for far in alternate(contestants, options.rounds, options.updates):
+        if options.out:  # after each round: what was measured is kept, whatever comes
+            store(options, {"peers": peer_versions, "physics_threads": world.threads, **far})
+    found = compare(far["rates"])
     for peer in peers.values():
         peer.close()
     if options.out:
-        names = ("jax", "mujoco", "numpy", "gymnasium")
-        result = {
-            "command": " ".join(["python", "benchmarks/ppo_hopper.py", *given(sys.argv[1:])]),
-            "settings": {"envs": ENVS, "steps": STEPS, "epochs": EPOCHS, "minibatch": MINIBATCH, "hidden": HIDDEN}
-            | {name: getattr(options, name) for name in ("rounds", "updates", "vectorization", "torch_threads")},
-            "machine": {"cores": os.cpu_count(), "physics_threads": world.threads},
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
-            "peers": {name: peer.versions for name, peer in peers.items()},
-            "found": found,
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(result, indent=2) + "\n")
+        store(options, {"peers": peer_versions, "physics_threads": world.threads, **far, "found": found})
+
+
+def store(options: argparse.Namespace, measured: dict) -> None:
+    """Writes the figures beside what they were measured with."""
+    names = ("jax", "mujoco", "numpy", "gymnasium")
+    sizes = {"envs": ENVS, "steps": STEPS, "epochs": EPOCHS, "minibatch": MINIBATCH, "hidden": HIDDEN}
+    settings = {name: getattr(options, name) for name in ("rounds", "updates", "vectorization", "torch_threads")}
+    result = {
+        "command": " ".join(["python", "benchmarks/ppo_hopper.py", *given(sys.argv[1:])]),
+        "settings": sizes | settings,
+        "cores": os.cpu_count(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
+        **measured,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def given(words: list[str]) -> list[str]:
