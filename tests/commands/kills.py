@@ -51,12 +51,14 @@ class Reference(NamedTuple):
         ended: how it ended.
         start_seconds: until its first line of metrics.
         work_seconds: from there to its end.
+        metrics_size: of `metrics.jsonl` at the end, by which others tell how far they are.
     """
 
     words: tuple[str, ...]
     ended: Ended
     start_seconds: float
     work_seconds: float
+    metrics_size: int
 
 
 def headstart(*words: object) -> list[str]:
@@ -116,8 +118,9 @@ def reference(folder: Path, words: tuple[str, ...]) -> Reference:
     wait_until(lambda: size(metrics) > 0, child)
     working = time.monotonic()
     finish(child)
+    finished = time.monotonic()
     assert ended(folder / "warm") == ended(folder / "cold")
-    return Reference(words, ended(folder / "warm"), working - began, time.monotonic() - working)
+    return Reference(words, ended(folder / "warm"), working - began, finished - working, size(metrics))
 
 
 def kill_at_random(folder: Path, aim: Reference, chance: random.Random) -> bool:
@@ -130,7 +133,8 @@ def kill_at_random(folder: Path, aim: Reference, chance: random.Random) -> bool:
         # a run that is taken up first cuts its metrics back, then adds to them
         written = metrics.stat().st_mtime_ns if before else 0
         wait_until(lambda: size(metrics) > 0 and metrics.stat().st_mtime_ns != written, child)
-        deadline = time.monotonic() + chance.random() * aim.work_seconds
+        left = 1 - before / aim.metrics_size  # what its last checkpoint did not have is still to be added
+        deadline = time.monotonic() + chance.random() * left * aim.work_seconds
     wait_until(lambda: time.monotonic() >= deadline, child)
     child.kill()
     said, _ = child.communicate()
