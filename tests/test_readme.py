@@ -35,6 +35,7 @@ def transfer():
         ]
         lines.append(f"| {method} | " + " | ".join(texts) + " |")
     versions = found["versions"]
+    lines += ["", verdict(found["arms"])]
     lines += [
         "",
         f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, undiscounted return of "
@@ -44,6 +45,23 @@ def transfer():
         "The oracle goes on from the randomized source on the target as if that cost nothing.",
     ]
     return "\n".join(lines)
+
+
+def verdict(arms):
+    """Says what beat what: only where the intervals do not touch."""
+    at = {(arm["method"], arm["shots"]): arm for arm in arms}
+    tuned = [(at[f"fine-tune {kind}", k], at["scratch", k]) for kind in ("nominal", "randomized") for k in (1, 5, 20)]
+    won = sum(arm["low"] > scratch["high"] for arm, scratch in tuned)
+    nominal, randomized = at["zero-shot nominal", 0], at["zero-shot randomized", 0]
+    clear = randomized["low"] > nominal["high"]
+    pairs = sum(r > n for n, r in zip(nominal["per_seed"], randomized["per_seed"], strict=True))
+    more = "beats" if clear else "is above" if randomized["iqm"] > nominal["iqm"] else "is below"
+    seeds = len(nominal["per_seed"])
+    doubt = "" if clear else f", but the intervals overlap (better in {pairs} of {seeds} seeds): no proof"
+    return (
+        f"Fine-tuning a pretrained policy beat learning from scratch, with intervals that do not touch, in {won} of "
+        f"{len(tuned)} comparisons (two sources, three k). Zero-shot, randomized pretraining {more} nominal{doubt}."
+    )
 
 
 SECTIONS: dict[str, Callable[[], str]] = {"transfer": transfer}
