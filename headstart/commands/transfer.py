@@ -1,6 +1,9 @@
 """`headstart transfer`: the main job, from words to a table, a summary, a page and a film."""
 
+import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from headstart.commands.findings import Findings
 from headstart.commands.folders import new_folder
 from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
-from headstart.errors import InputError
+from headstart.errors import InputError, Interrupted
 from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
 from headstart.nets.policies import GaussianPolicy
 from headstart.options import Transfer, whole_numbers
@@ -47,9 +50,9 @@ def resume(path: Path) -> int:
     What an interrupted piece of work had used of the target stays in its ledger; the new attempt has one of its own.
     """
     settings = read_config(path)["settings"]
-    attempt = 2 + len(list(path.glob("ledger-*-attempt-*.json.lock")))
+    attempts = [int(ledger.stem.rpartition("-")[2]) for ledger in path.glob("ledger-*-attempt-*.json")]
     with lock.hold(path):
-        return carry_out(Plan.of(settings, path, attempt))
+        return carry_out(Plan.of(settings, path, 1 + max(attempts, default=1)))
 
 
 def carry_out(plan: "Plan") -> int:
@@ -59,7 +62,8 @@ def carry_out(plan: "Plan") -> int:
     findings.recall()
     over = {(job.seed, job.job) for job in findings.finished}
     jobs = [job for seed in plan.seeds for name, job in study.jobs(seed).items() if (seed, name) not in over]
-    with Writer(folder.metrics) as writer, Display(console, plan.title, study.shots, study.methods) as display:
+    display = Display(console, plan.title, study.shots, study.methods)
+    with resumable(folder.path, console), Writer(folder.metrics) as writer, display:
         for found in fan_out(jobs, WORKERS):
             if isinstance(found, Learning):
                 display.learning(found)
@@ -76,6 +80,17 @@ def carry_out(plan: "Plan") -> int:
         console.print(f"no film: {problem}", highlight=False, soft_wrap=True)
     console.print(f"\n{write_report(folder.path)}", highlight=False, soft_wrap=True)
     return 0
+
+
+@contextmanager
+def resumable(folder: Path, console: Console) -> Iterator[None]:
+    """Says how to go on, where the work is interrupted."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt):
+        words = shlex.join(["headstart", "resume", str(folder)])
+        console.print(f"what was finished is saved; go on with: {words}", highlight=False, soft_wrap=True)
+        raise
 
 
 @dataclass(frozen=True, kw_only=True)
