@@ -96,6 +96,30 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Imitate:
+    """Learn a hierarchical controller from annotated demonstrations, reusing past tasks skill by skill."""
+
+    task: str
+    """The new task, as its demonstrations name it."""
+    demonstrations: Path
+    """A JSON Lines file, or a folder of them."""
+    past: tuple[str, ...] = ()
+    """Past tasks, as TASK=PATH."""
+    selector: Literal["decision", "skill"] = "decision"
+    """decision: for every decision by description length; skill: for every skill by held-out demonstrations."""
+    modes: str = "share,union,independent"
+    """Ways of using past tasks that the selector `skill` may choose, with commas between."""
+    orders: int = 20
+    """Random orders in which to measure how many demonstrations each skill needs; 0 for none."""
+    accuracy: float = 1e-6
+    """Within which an argument counts as right, in the demonstrations' own units."""
+    seed: int = 0
+    """Of the orders."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder for the controller and the summary; default: a new one under runs/."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class List:
     """Name everything that can be named on this command line."""
 
@@ -121,6 +145,7 @@ Command = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Resume, tyro.conf.subcommand("resume")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Imitate, tyro.conf.subcommand("imitate")]
     | Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Check, tyro.conf.subcommand("check")]

@@ -64,7 +64,40 @@ def verdict(arms):
     )
 
 
-SECTIONS: dict[str, Callable[[], str]] = {"transfer": transfer}
+READINGS = {
+    "demonstrations": "held-out demonstrations are right",
+    "unused": "that choice is right on every unused one",
+    "hindsight": "best class in hindsight",
+}
+
+
+def imitation():
+    found = result("set_table_SetTable.json")
+    lines = [
+        "| demonstrations needed, until | " + " | ".join(READINGS.values()) + " |",
+        "|---|" + "---|" * len(READINGS),
+    ]
+    for arm, readings in found["arms"].items():
+        lines.append(f"| {arm} | " + " | ".join(needed(readings.get(name)) for name in READINGS) + " |")
+    slide = {arm: "failed" if pair is None else f"{pair[0]} ± {pair[1]}" for arm, pair in found["slide"].items()}
+    past = ", ".join(f"{found['demonstrations'][task]} of {task}" for task in found["past"])
+    lines += [
+        "",
+        f"Mean ± standard error over {found['orders']} random orders of {found['demonstrations'][found['task']]} "
+        f"demonstrations of {found['task']}, with {past} as the past task; made by `{found['command']}`. On the lecture's "
+        f"slide: {', '.join(f'{arm} {said}' for arm, said in slide.items())}.",
+    ]
+    return "\n".join(lines)
+
+
+def needed(reading):
+    if reading is None:
+        return ""
+    of = reading["all"]
+    return "failed" if of["mean"] is None else f"{of['mean']:.2f} ± {of['standard_error']:.2f}"
+
+
+SECTIONS: dict[str, Callable[[], str]] = {"transfer": transfer, "imitation": imitation}
 
 
 def between(name, page):
