@@ -84,8 +84,8 @@ def imitation():
     lines += [
         "",
         f"Mean ± standard error over {found['orders']} random orders of {found['demonstrations'][found['task']]} "
-        f"demonstrations of {found['task']}, with {past} as the past task; made by `{found['command']}`. On the lecture's "
-        f"slide: {', '.join(f'{arm} {said}' for arm, said in slide.items())}.",
+        f"demonstrations of {found['task']}, with {past} as the past task; made by `{found['command']}`. On the "
+        f"lecture's slide: {', '.join(f'{arm} {said}' for arm, said in slide.items())}.",
     ]
     return "\n".join(lines)
 

@@ -147,15 +147,11 @@ def collect_host(
         The rollout, leaves `time env ...` in NumPy arrays, and where everything stands.
     """
     n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
-    book, seeds = (
-        open_book(carry.task, tasks, np.asarray(carry.episode)),
-        keys.steps(np.arange(steps)[:, None], everywhere),
-    )
+    book = open_book(carry.task, tasks, np.asarray(carry.episode))
+    seeds = keys.steps(np.arange(steps)[:, None], everywhere)
     act, once = jitted_act(policy), resting is not None
 
-    stop = Event()  # a half that fails takes the other with it: a target must not be used for nothing
-
-    def play(i: int, part: slice) -> tuple[Recorder, Half, State]:
+    def roll(i: int, part: slice, stop: Event) -> tuple[Recorder, Half, State]:
         half, memory, record = half_of(carry, i, part), jax.tree.map(lambda x: x[part], carry.memory), Recorder(steps)
         rest = resting[part] if resting is not None else np.zeros(part.stop - part.start, bool)
 
@@ -177,21 +173,29 @@ def collect_host(
             half = Half(row.state, row.obs, ended, row.elapsed, row.episode)
         return record, half, memory
 
-    def guarded(i: int, part: slice) -> tuple[Recorder, Half, State]:
+    records, now, memory = zip(*beside_each_other(roll, halves(n)), strict=True)
+    return rollout_of(records, book), joined(now, memory, book)
+
+
+def beside_each_other(work: Callable[[int, slice, Event], Any], parts: Sequence[slice]) -> list[Any]:
+    """Does the work of every half in a thread of its own.
+
+    A half that fails takes the others with it, and so does an interruption: a target must not be used for nothing.
+    """
+    stop = Event()
+
+    def guarded(i: int, part: slice) -> Any:
         try:
-            return play(i, part)
+            return work(i, part, stop)
         except BaseException:
             stop.set()
             raise
 
-    parts = halves(n)
     with ThreadPoolExecutor(max_workers=len(parts)) as threads:
         try:
-            played = list(threads.map(guarded, range(len(parts)), parts))
-        finally:  # interrupted, perhaps
+            return list(threads.map(guarded, range(len(parts)), parts))
+        finally:
             stop.set()
-    records, now, memory = zip(*played, strict=True)
-    return rollout_of(records, book), joined(now, memory, book)
 
 
 def half_of(carry: Carry, i: int, part: slice) -> Half:
