@@ -31,13 +31,14 @@ def main() -> None:
     parser.add_argument("--demonstrations", default="../shared/data/hil_mt")
     parser.add_argument("--orders", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--task", default=None, help="only this one as the new task; default: each in turn")
     parser.add_argument("--out", default="results")
     options = parser.parse_args()
     command = "python " + " ".join([sys.argv[0], *sys.argv[1:]])
     path = options.demonstrations
     tasks = sorted({one.task for one in read_demonstrations(path)})
     speed = {"command": command, "machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg()[0]}
-    for new in tasks:
+    for new in tasks if options.task is None else [options.task]:
         past = tuple(Source(path=path, task=task) for task in tasks if task != new)
         experiment = SetTable(
             new=Source(path=path, task=new), past=past, orders=options.orders, workers=options.workers
@@ -55,7 +56,8 @@ def main() -> None:
             Rules().fit(of, of.weights(np.arange(len(of.counts))))
         speed[f"{new}: seconds for one controller"] = round(time.perf_counter() - began, 3)
         print(f"one controller: {speed[f'{new}: seconds for one controller']} s (limit 1 s)")
-    write(Path(options.out) / "imitation_speed.json", speed)
+    name = "imitation_speed" if options.task is None else f"imitation_speed_{options.task}"
+    write(Path(options.out) / f"{name}.json", speed)
 
 
 def write(path: Path, content: dict) -> None:

@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where to store the figures, as JSON")
     parser.add_argument("--repeats", type=int, default=7, help="rollouts in each median")
     arguments = parser.parse_args()
-    rows = []
+    rows, before = [], os.getloadavg()[0]
     for family in FAMILIES:
         for envs in BATCHES:
             rate = steps_per_second(family, envs, TRANSITIONS // envs, arguments.repeats)
@@ -83,7 +83,11 @@ def main() -> None:
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         versions = {"python": platform.python_version(), "jax": jax.__version__}
-        machine = {"cores": os.cpu_count(), "device": jax.devices()[0].device_kind}
+        load = {
+            "before": before,
+            "after": os.getloadavg()[0],
+        }  # of the last minute; above the cores, others were at work
+        machine = {"cores": os.cpu_count(), "device": jax.devices()[0].device_kind, "load": load}
         result = {"limit": LIMIT, "best": best, "rows": rows, "versions": versions, "machine": machine}
         arguments.out.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gymnasium
 import stable_baselines3
+import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30_000)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    torch.set_num_threads(1)
     rows = []
     for id in IDS:
         env = gymnasium.make(id)

@@ -1,12 +1,16 @@
 """`python -m headstart` and the console script: words in, exit status out, never a traceback."""
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from headstart.errors import Fault, InputError
+from headstart.errors import Fault, InputError, Interrupted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,16 +23,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done; 1 something broke; 2 the input cannot work; 130 or 143 interrupted, with everything saved.
     """
     try:
-        from headstart.cli import parse  # inside, so that an interrupt during the import is caught as well
+        with plain_warnings(), terminable():
+            from headstart.cli import parse, run  # inside, so that an interrupt during the import is caught as well
 
-        command = parse(sys.argv[1:] if argv is None else argv)
-        return command.run()
+            return run(parse(sys.argv[1:] if argv is None else argv))
     except SystemExit as leaving:  # the parser has printed its own line
         return leaving.code if isinstance(leaving.code, int) else 2
     except InputError as error:
         return say(error, 2)
     except Fault as error:
         return say(error, 1)
+    except Interrupted as stopped:
+        return say(stopped, stopped.exit_code)
     except KeyboardInterrupt:
         return say("interrupted", 130)
     except BrokenPipeError:  # the reader of our output has left, as `head` does
@@ -43,6 +49,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.NamedTemporaryFile("w", prefix="headstart-", suffix=".txt", delete=False) as report:
             traceback.print_exc(file=report)
         return say(f"internal error, {type(error).__name__}: {one_line(error)}; please report {report.name}", 1)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Has each warning be one line for a user, without the place in the code that it comes from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *where: print(f"headstart: {one_line(message)}", file=sys.stderr)
+        yield
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Has SIGTERM raise as Ctrl-C does, so that what must be put away is put away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def raise_it(number: int, frame: object) -> None:
+        raise Interrupted(number)
+
+    before = signal.signal(signal.SIGTERM, raise_it)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def say(message: object, status: int) -> int:

@@ -1,182 +1,26 @@
-"""The command line: one dataclass a command, its fields the options. Nothing heavy is imported before one runs."""
+"""The command line: words to options, options to the command that runs them. Nothing heavy is imported before that."""
 
 import contextlib
+import importlib
 import io
 import itertools
-import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any
 
 import tyro
 
 from headstart.errors import InputError, unknown
+from headstart.options import Command
 
-Size = Literal["tiny", "small", "full"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Transfer:
-    """Learn on a source, spend few episodes on the target, and show what transferred (the main job).
-
-    Pretrains on the source family with nominal and with randomized dynamics, meets the target through a ledger that
-    allows k episodes, and compares zero-shot and fine-tuned policies with learning from scratch and with an oracle.
-    """
-
-    source: str = "hopper"
-    """Family to learn on; `headstart list` names them."""
-    target: Annotated[str | None, tyro.conf.arg(metavar="TARGET")] = None
-    """`gym:ID`, `package.module:function`, or `shifted:NAME:SEED`. Default: the source's shifted Gymnasium twin."""
-    shots: str = "0,1,5,20"
-    """Numbers of target episodes k to compare, with commas between."""
-    size: Size = "small"
-    """tiny: under a minute; small: minutes on two cores; full: the whole study."""
-    seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """How many independent repetitions; the size's own number if not given."""
-    seed: int = 0
-    """The first of the seeds."""
-    randomize: Literal["mild", "wide"] = "wide"
-    """How far the randomized source spreads its dynamics."""
-    from_run: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
-    """An earlier run whose policy is the source, instead of pretraining."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of the run; default: a new one under runs/."""
-    deterministic: bool = False
-    """One thread for arithmetic, so that two runs agree bit for bit."""
-
-    def run(self) -> int:
-        arithmetic(self.deterministic)
-        from headstart.commands.transfer import run
-
-        return run(self)
+MODULES = {"list": "listing"}
+NAMES = ("transfer", "train", "evaluate", "resume", "report", "imitate", "list", "doctor", "check")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Train:
-    """Train one learner on one family and keep the run."""
-
-    family: tyro.conf.Positional[str]
-    """What to learn on; `headstart list` names them."""
-    learner: Literal["ppo", "sac"] = "ppo"
-    """The algorithm."""
-    steps: int = 500_000
-    """Environment steps in all."""
-    randomize: Literal["none", "mild", "wide"] = "none"
-    """How far to spread the dynamics."""
-    envs: int = 64
-    """Environments side by side."""
-    seed: int = 0
-    """Same seed, same run."""
-    checkpoint_every: int = 100_000
-    """Environment steps between two checkpoints."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of the run; default: a new one under runs/."""
-    deterministic: bool = False
-    """One thread for arithmetic, so that two runs agree bit for bit."""
-
-    def run(self) -> int:
-        arithmetic(self.deterministic)
-        from headstart.commands.train import run
-
-        return run(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluate:
-    """Play whole episodes with a run's policy and print what they were worth."""
-
-    folder: tyro.conf.Positional[Path]
-    """Folder of the run."""
-    target: str | None = None
-    """Another world to play in: a family, `gym:ID`, or `package.module:function`; default: the run's own."""
-    episodes: int = 20
-    """How many."""
-    seed: int = 0
-    """Of the episodes."""
-
-    def run(self) -> int:
-        arithmetic()
-        from headstart.commands.evaluate import run
-
-        return run(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resume:
-    """Go on with a run that was interrupted."""
-
-    folder: tyro.conf.Positional[Path]
-    """Folder of the run."""
-
-    def run(self) -> int:
-        from headstart.commands.resume import run
-
-        return run(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Write the page of one run, or compare several."""
-
-    folders: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of runs."""
-
-    def run(self) -> int:
-        from headstart.commands.report import run
-
-        return run(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class List:
-    """Name everything that can be named on this command line."""
-
-    def run(self) -> int:
-        from headstart.commands.listing import show
-
-        return show()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Doctor:
-    """Look at this machine: versions, rendering, disk, memory, threads."""
-
-    def run(self) -> int:
-        from headstart.commands.doctor import examine
-
-        return examine()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """Hold an environment of yours against the laws that transfer needs, and say what to change."""
-
-    source: tyro.conf.Positional[str]
-    """`gym:ID` or `package.module:function`."""
-    steps: int = 2_000
-    """Random steps to try."""
-
-    def run(self) -> int:
-        from headstart.commands.check import run
-
-        return run(self)
-
-
-Command = (
-    Annotated[Transfer, tyro.conf.subcommand("transfer")]
-    | Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
-    | Annotated[Resume, tyro.conf.subcommand("resume")]
-    | Annotated[Report, tyro.conf.subcommand("report")]
-    | Annotated[List, tyro.conf.subcommand("list")]
-    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
-    | Annotated[Check, tyro.conf.subcommand("check")]
-)
-
-
-NAMES = ("transfer", "train", "evaluate", "resume", "report", "list", "doctor", "check")
+def run(options: Any) -> int:
+    """Runs a command and returns the exit status: the module of the command's name knows how."""
+    name = type(options).__name__.lower()
+    return importlib.import_module(f"headstart.commands.{MODULES.get(name, name)}").run(options)
 
 
 def parse(words: Sequence[str]):
@@ -213,24 +57,3 @@ def unboxed(complaint: str) -> str:
     kept = itertools.takewhile(lambda line: not line.startswith("For full helptext"), lines)
     parts = " ".join(line if set(line) - set("─-") else "\n" for line in kept).split("\n")
     return "; ".join(" ".join(part.split()).rstrip(".:") for part in parts if part.strip())
-
-
-def arithmetic(deterministic: bool = False) -> None:
-    """Settles how JAX computes, and keeps what it compiles; must be called before JAX is imported elsewhere."""
-    if deterministic:
-        os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
-    from headstart.commands.compiled import keep_compiled
-
-    keep_compiled()
-
-
-def whole_numbers(field_name: str, text: str) -> tuple[int, ...]:
-    """Reads `0,1,5` as sorted whole numbers without repetition.
-
-    Raises:
-        InputError: for anything else, with the field, the text and a valid example.
-    """
-    parts = text.split(",")
-    if not all(part.strip().isascii() and part.strip().isdigit() and len(part) < 10 for part in parts):
-        raise InputError(f"--{field_name} {text!r}: whole numbers with commas between are needed, such as 0,1,5,20")
-    return tuple(sorted({int(part) for part in parts}))

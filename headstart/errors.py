@@ -1,9 +1,10 @@
-"""The two ways in which headstart says no: the user's input is wrong, or something broke.
+"""How headstart says no: the user's input is wrong, or something broke, or it was asked to stop.
 
 The command line turns each into one line on standard error and an exit status; a library user catches them by type.
 """
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -13,6 +14,18 @@ class InputError(ValueError):
 
 class Fault(RuntimeError):
     """Something broke that was not the user's choice of words: a disk, a simulator, a worker. Exit status 1."""
+
+
+class Interrupted(BaseException):
+    """The run was asked to stop, and has saved. Not an `Exception`: nothing that catches faults may swallow it.
+
+    Attributes:
+        exit_code: 128 + the signal's number: 143 for SIGTERM, 130 for Ctrl-C.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
 
 
 def unknown(kind: str, name: str, options: Iterable[str]) -> InputError:

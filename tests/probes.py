@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from headstart.data.collect import begin, collect
 from headstart.spaces import Box, Parameter, ParameterSpace
 from headstart.types import Outcome, Rollout, Task
 
@@ -253,41 +254,8 @@ def repeated(task: Task, n: int) -> Task:
 
 @partial(jax.jit, static_argnames=("family", "policy", "n", "steps"))
 def record(key, family: Any, policy: Any, params: Any, n: int, steps: int) -> Rollout:
-    """Lets a policy act from fresh episodes on; the world starts anew where an episode ends."""
-    key_task, key_reset, key = jax.random.split(key, 3)
+    """Lets a policy act from fresh episodes on, each environment with a task of its own."""
+    key_task, key_begin, key_collect = jax.random.split(key, 3)
     tasks = family.sample(key_task, n)
-    fresh = jax.vmap(family.reset)(jax.random.split(key_reset, n), tasks)
-
-    def step(carry, key):
-        state, memory, elapsed = carry
-        key_act, key_step, key_reset = jax.random.split(key, 3)
-        obs = jax.vmap(family.observe)(state, tasks)
-        action, memory = policy.apply(key_act, params, memory, obs)
-        outcome = jax.vmap(family.step)(jax.random.split(key_step, n), state, action, tasks)
-        truncated = outcome.truncated | (elapsed + 1 == (family.horizon or 0))
-        next_obs = jax.vmap(family.observe)(outcome.state, tasks)
-        row = (obs, action, outcome.reward, next_obs, outcome.terminated, truncated, elapsed == 0, outcome.valid, tasks)
-        ended = outcome.terminated | truncated
-        first = jax.vmap(family.reset)(jax.random.split(key_reset, n), tasks)
-        state, memory = over(ended, (first, policy.start(params, n)), (outcome.state, memory))
-        return (state, memory, jnp.where(ended, 0, elapsed + 1)), Rollout(*row)
-
-    start = (fresh, policy.start(params, n), jnp.zeros(n, jnp.int32))
-    return jax.lax.scan(step, start, jax.random.split(key, steps))[1]
-
-
-def over(where, new, old):
-    """`new` for the environments of `where`."""
-    return jax.tree.map(lambda a, b: jnp.where(where.reshape((-1,) + (1,) * (a.ndim - 1)), a, b), new, old)
-
-
-@partial(jax.jit, static_argnames=("learner", "family", "updates", "n", "steps"))
-def learn(key, learner: Any, family: Any, state: Any, updates: int, n: int, steps: int):
-    """Alternates rollouts and updates, all in one dispatch; returns the state and the metrics of each update."""
-
-    def round_(state, key):
-        key_rollout, key_update = jax.random.split(key)
-        rollout = record(key_rollout, family, learner.policy, learner.params(state), n, steps)
-        return learner.update(key_update, state, rollout)
-
-    return jax.lax.scan(round_, state, jax.random.split(key, updates))
+    carry = begin(key_begin, family, policy, params, tasks, n)
+    return collect(key_collect, family, policy, params, carry, tasks, steps)[0]

@@ -1,15 +1,20 @@
 """The command line: one line for each mistake, exit status 2, never a traceback."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
+import warnings
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headstart.__main__ import main, one_line
-from headstart.cli import NAMES, parse, whole_numbers
-from headstart.errors import Fault, InputError
+from headstart.cli import NAMES, parse
+from headstart.errors import Fault, InputError, Interrupted
+from headstart.options import whole_numbers
 
 
 def said(capsys, *words):
@@ -68,12 +73,11 @@ def test_an_error_of_ours_is_kept_in_a_file_and_not_shown(capsys, monkeypatch, t
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
-    class Broken:
-        def run(self):
-            raise ZeroDivisionError("of all things")
+    def broken(options):
+        raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("headstart.cli.parse", lambda words: Broken())
-    status, line = said(capsys)
+    monkeypatch.setattr("headstart.cli.run", broken)
+    status, line = said(capsys, "list")
     assert status == 1 and "Traceback" not in line and line.count("\n") == 1
     [report] = tmp_path.glob("headstart-*.txt")
     assert str(report) in line and "ZeroDivisionError: of all things" in report.read_text()
@@ -81,15 +85,39 @@ def test_an_error_of_ours_is_kept_in_a_file_and_not_shown(capsys, monkeypatch, t
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(InputError("wrong"), 2), (Fault("broke"), 1), (KeyboardInterrupt(), 130), (OSError(28, "No space left"), 1)],
+    [
+        (InputError("wrong"), 2),
+        (Fault("broke"), 1),
+        (KeyboardInterrupt(), 130),
+        (Interrupted(2), 130),
+        (Interrupted(15), 143),
+        (OSError(28, "No space left"), 1),
+    ],
 )
 def test_each_kind_of_error_has_its_status(error, status, capsys, monkeypatch):
-    class Broken:
-        def run(self):
-            raise error
+    def broken(options):
+        raise error
 
-    monkeypatch.setattr("headstart.cli.parse", lambda words: Broken())
-    assert said(capsys)[0] == status
+    monkeypatch.setattr("headstart.cli.run", broken)
+    got, line = said(capsys, "list")
+    assert got == status and line.count("\n") == 1
+
+
+def test_sigterm_leaves_as_ctrl_c_does_and_the_handler_is_put_back(capsys, monkeypatch):
+    monkeypatch.setattr("headstart.cli.run", lambda options: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60))
+    before = signal.getsignal(signal.SIGTERM)
+    assert said(capsys, "list") == (143, "headstart: stopped by SIGTERM\n")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_warning_is_one_line(capsys, monkeypatch):
+    def warned(options):
+        warnings.simplefilter("always")
+        warnings.warn("the sky\nis low", stacklevel=1)
+        return 0
+
+    monkeypatch.setattr("headstart.cli.run", warned)
+    assert said(capsys, "list") == (0, "headstart: the sky is low\n")
 
 
 def test_a_message_cannot_write_to_the_terminal_its_own_way():

@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from headstart.cli import Check
 from headstart.errors import InputError
+from headstart.options import Check
 from headstart.tasks.check import check
 
 

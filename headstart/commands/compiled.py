@@ -10,6 +10,17 @@ import stat
 from pathlib import Path
 
 
+def arithmetic(deterministic: bool = False) -> None:
+    """Settles how JAX computes, and keeps what it compiles. To be called before JAX computes anything."""
+    if deterministic:
+        os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+    import jax
+
+    # a policy call is short, and its caller waits for it: handing it to another thread costs as much as computing it
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    keep_compiled()
+
+
 def keep_compiled(folder: Path | None = None) -> bool:
     """Has JAX keep what it compiles. Returns False, and changes nothing, where no private folder can be had.
 

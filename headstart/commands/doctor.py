@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from headstart.options import Doctor
+
 Verdict = Literal["fine", "note", "problem"]
 MARKS: dict[Verdict, str] = {"fine": "[green]✓[/]", "note": "[yellow]•[/]", "problem": "[red]✗[/]"}
 PROBE_SECONDS = 30
@@ -37,8 +39,9 @@ class Finding(NamedTuple):
     found: str
 
 
-def examine() -> int:
+def run(options: Doctor) -> int:
     """Prints what was found; returns 1 where something will not work."""
+    del options
     table = Table(box=None, show_header=False, padding=(0, 1))
     worst = 0
     for finding in findings():

@@ -7,10 +7,11 @@ import jax
 import numpy as np
 from rich.console import Console
 
-from headstart.cli import Evaluate
+from headstart.commands.compiled import arithmetic
 from headstart.commands.settings import learner_of
 from headstart.errors import InputError
 from headstart.maths.statistics import bootstrap_interval
+from headstart.options import Evaluate
 from headstart.run import bundle
 from headstart.run.evaluate import evaluate
 from headstart.tasks import catalogue
@@ -22,6 +23,7 @@ from headstart.types import TaskFamily
 
 def run(options: Evaluate) -> int:
     """Plays the episodes, prints the return and its interval."""
+    arithmetic()
     if options.episodes < 1:
         raise InputError(f"--episodes {options.episodes}: at least 1 is needed")
     home, policy, params = policy_of_run(options.folder)

@@ -8,11 +8,13 @@ from rich.table import Table
 
 import headstart.learn as learn
 import headstart.nets.policies as policies
+from headstart.options import List
 from headstart.tasks import catalogue, targets
 
 
-def show() -> int:
+def run(options: List) -> int:
     """Prints the names, each with the first line of its documentation."""
+    del options
     console = Console()
     families = {name: catalogue.family(name) for name in catalogue.names()}
     sections = {

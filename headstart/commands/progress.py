@@ -3,12 +3,13 @@
 import time
 from collections.abc import Sequence
 
+import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from headstart.experiments.head_start import Learning
-from headstart.report.folder import Arm
+from headstart.experiments.head_start import Learning, Scored
+from headstart.report.records import Arm
 from headstart.report.table import terminal_table
 
 QUIET_SECONDS = 5.0  # between two plain lines about one piece of learning
@@ -70,11 +71,14 @@ class Display:
             self.bars.remove_task(self.running.pop(name))
         self._draw()
 
-    def scored(self, arms: list[Arm], said: str) -> None:
+    def scored(self, arms: list[Arm], found: Scored) -> None:
         """Fills the table."""
         self.arms = arms
         if self.live is None:
-            self.console.print(said, highlight=False)
+            mean = float(np.mean(found.shot.returns))
+            self.console.print(
+                f"{found.method}, k = {found.shots}, seed {found.seed}: return {mean:,.0f}", highlight=False
+            )
         else:
             self._draw()
 

@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-from headstart.cli import Report
 from headstart.errors import InputError
+from headstart.options import Report
 
 
 def run(options: Report) -> int:

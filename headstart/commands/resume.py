@@ -1,7 +1,8 @@
 """`headstart resume`: go on with what was interrupted."""
 
-from headstart.cli import Resume, arithmetic
+from headstart.commands.compiled import arithmetic
 from headstart.errors import InputError
+from headstart.options import Resume
 from headstart.run.record import read_config
 
 

@@ -2,22 +2,24 @@
 
 from typing import Any, TypedDict
 
-import jax
-
 from headstart.adapt.randomize import preset
-from headstart.errors import InputError
+from headstart.errors import InputError, unknown
 from headstart.learn.ppo import PPO
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
 from headstart.nets.policies import CategoricalPolicy, GaussianPolicy, SquashedPolicy
+from headstart.options import Train
+from headstart.run.strict_json import printable
 from headstart.run.train import Training
 from headstart.spaces import Discrete
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
-from headstart.types import Learner, Policy, TaskDistribution, TaskFamily
+from headstart.types import Learner, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64  # of each environment, for PPO
 REPLAY_STEPS = 8  # likewise, for SAC: it learns more often
+REPLAY_LEAST, REPLAY_MOST = 1 << 10, 1_000_000  # transitions kept
+CHANGEABLE = ("steps", "checkpoint_every")  # between two sittings of one run; all else would make it another run
 
 
 class TrainSettings(TypedDict):
@@ -30,6 +32,65 @@ class TrainSettings(TypedDict):
     envs: int
     checkpoint_every: int
     deterministic: bool
+    replay: int
+
+
+def settings_of(options: Train) -> TrainSettings:
+    """Resolves the words of the command line.
+
+    The replay has room for the whole run and no more: every checkpoint holds it.
+    """
+    replay = min(max(1 << (max(options.steps, 1) - 1).bit_length(), REPLAY_LEAST), REPLAY_MOST)
+    return TrainSettings(
+        family=options.family,
+        learner=options.learner,
+        steps=options.steps,
+        randomize=options.randomize,
+        envs=options.envs,
+        checkpoint_every=options.checkpoint_every,
+        deterministic=options.deterministic,
+        replay=replay,
+    )
+
+
+def read_settings(config: dict[str, Any], where: str) -> TrainSettings:
+    """Reads the settings that `config.json` keeps.
+
+    Raises:
+        InputError: one is missing, unknown or of the wrong kind; a hand has been at the file.
+    """
+    kept = config["settings"]
+    for name in sorted(kept.keys() | TrainSettings.__annotations__.keys()):
+        if type(kept.get(name)) is not TrainSettings.__annotations__.get(name):
+            raise InputError(
+                f"{where}: the setting {printable(name)!r} is missing, unknown or damaged; restore the file"
+            )
+    return kept
+
+
+def require_unchanged(config: dict[str, Any], saved: dict[str, Any], where: str) -> None:
+    """Refuses to go on with other settings than a checkpoint was made with.
+
+    Args:
+        config: of the run, as `config.json` has it now.
+        saved: the checkpoint's `extra`.
+        where: the file's name, for the message.
+
+    Raises:
+        InputError: seed or settings differ in more than how long to go on and how often to save; each is named.
+    """
+    if type(saved.get("settings")) is not dict or type(saved.get("metrics_length")) is not int:
+        raise InputError(f"{where}: the checkpoints beside it are not of `headstart train`; they cannot be resumed")
+    now, then = (facts["settings"] | {"seed": facts.get("seed")} for facts in (config, saved))
+    changed = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+    refused = [
+        f"{printable(name)} {then.get(name)!r} → {now.get(name)!r}" for name in changed if name not in CHANGEABLE
+    ]
+    if refused:
+        raise InputError(
+            f"{where}: changed since the last checkpoint: {'; '.join(refused)}; put back what was there, or begin a "
+            f"new run (only {' and '.join(CHANGEABLE)} may change)"
+        )
 
 
 def training_of(settings: TrainSettings) -> Training:
@@ -38,31 +99,34 @@ def training_of(settings: TrainSettings) -> Training:
     Raises:
         InputError: for a setting that cannot work.
     """
-    for name in ("steps", "envs", "checkpoint_every"):
+    for name in ("steps", "envs", "checkpoint_every", "replay"):
         if settings[name] < 1:
             raise InputError(f"--{name.replace('_', '-')} {settings[name]}: must be at least 1")
     world = family(settings["family"])
-    learner, steps = learner_of(settings["learner"], world, settings["envs"])
+    learner, steps = learner_of(settings["learner"], world, settings["envs"], settings["replay"])
     distribution = distribution_of(settings["randomize"], world)
     return Training(family=world, learner=learner, distribution=distribution, envs=settings["envs"], steps=steps)
 
 
-def learner_of(name: str, world: TaskFamily, envs: int) -> tuple[Learner, int]:
+def learner_of(name: str, world: TaskFamily, envs: int, replay: int = REPLAY_MOST) -> tuple[Learner, int]:
     """Builds a learner, and says how many steps of each environment it wants at a time."""
+    if name not in ("ppo", "sac"):
+        raise unknown("learner", name, ("ppo", "sac"))
     if name == "ppo":
         return PPO(policy=policy_of(name, world.observation, world.action), envs=envs), ROLLOUT_STEPS
     if isinstance(world.action, Discrete):
         raise InputError(f"--learner sac: {world.name!r} has discrete actions; use --learner ppo")
     sac = SAC(policy=policy_of(name, world.observation, world.action))
-    return Replayed(learner=sac, updates=envs * REPLAY_STEPS, capacity=1_000_000), REPLAY_STEPS
+    return Replayed(learner=sac, updates=envs * REPLAY_STEPS, capacity=replay), REPLAY_STEPS
 
 
 def policy_of(learner: str, observation: Any, action: Any) -> Any:
     """Builds the policy that a learner wants in given spaces."""
     if learner == "sac":
         return SquashedPolicy(observation=observation, action=action)
-    kind = CategoricalPolicy if isinstance(action, Discrete) else GaussianPolicy
-    return kind(observation=observation, action=action)
+    if isinstance(action, Discrete):
+        return CategoricalPolicy(observation=observation, action=action)
+    return GaussianPolicy(observation=observation, action=action)
 
 
 def distribution_of(randomize: str, world: TaskFamily) -> TaskDistribution:
@@ -70,7 +134,6 @@ def distribution_of(randomize: str, world: TaskFamily) -> TaskDistribution:
     return Fixed(task=world.task()) if randomize == "none" else preset(world, randomize)
 
 
-def policy_description(policy: Policy, name: str) -> dict[str, Any]:
+def policy_description(learner: str) -> dict[str, Any]:
     """Says in plain JSON how to build a policy again, for its bundle."""
-    spaces = {"observation": policy.observation, "action": policy.action}  # pyright: ignore[reportAttributeAccessIssue]
-    return {"learner": name, "spaces": jax.tree.map(lambda space: repr(space), spaces)}
+    return {"learner": learner}

@@ -1,19 +1,31 @@
 """`headstart train` and what `headstart resume` goes on with: one learner, one family, checkpoints on the way."""
 
+import shlex
 import time
-from dataclasses import asdict
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+from jaxtyping import Array
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from headstart.cli import Train
-from headstart.commands.settings import TrainSettings, policy_description, training_of
+from headstart.commands.compiled import arithmetic
+from headstart.commands.folders import new_folder
+from headstart.commands.settings import (
+    TrainSettings,
+    policy_description,
+    read_settings,
+    require_unchanged,
+    settings_of,
+    training_of,
+)
+from headstart.errors import InputError
+from headstart.options import Train
 from headstart.run import bundle, checkpoint, episodes, lock
 from headstart.run.metrics import TensorBoard, Writer
-from headstart.run.record import RunFolder, create_run, read_config
+from headstart.run.record import RunFolder, create_run, read_config, versions
 from headstart.run.signals import Stop, stoppable
 from headstart.run.train import Run, Training, train
 
@@ -27,44 +39,76 @@ class Standing(NamedTuple):
     episodes: episodes.Episodes
 
 
+class Sitting(NamedTuple):
+    """What stays the same from a start or a resume of a run to its end.
+
+    Attributes:
+        folder: of the run.
+        config: as `config.json` has it.
+        training: what is trained.
+        stop: whether somebody wants it to end early.
+    """
+
+    folder: RunFolder
+    config: dict[str, Any]
+    training: Training
+    stop: Stop
+
+    @property
+    def settings(self) -> TrainSettings:
+        """Returns the settings in the configuration."""
+        return self.config["settings"]
+
+
 def run(options: Train) -> int:
     """Trains from the beginning and returns the exit status."""
-    fields = asdict(options)
-    settings: Any = {name: fields[name] for name in TrainSettings.__annotations__}
+    arithmetic(options.deterministic)
+    settings, key = settings_of(options), key_of(options.seed)
     training = training_of(settings)  # refuses what cannot work before anything is written
-    path = options.out or new_folder(f"train-{options.family}")
-    folder = create_run(path, "train", options.seed, settings)
-    with lock.hold(folder.path):
-        standing = Standing(training.start(jax.random.key(options.seed)), episodes.start(training.envs))
-        return go_on(folder, settings, training, standing, length=0)
+    folder = create_run(options.out or new_folder(f"train-{options.family}"), "train", options.seed, dict(settings))
+    with stoppable() as stop, lock.hold(folder.path):
+        return go_on(Sitting(folder, read_config(folder.path), training, stop), begin(training, key), length=0)
 
 
 def resume(path: Path) -> int:
     """Goes on with a run where its newest sound checkpoint stands; one without a checkpoint begins again."""
-    config = read_config(path)
-    settings: Any = config["settings"]
-    folder, training = RunFolder(path=path), training_of(settings)
-    with lock.hold(folder.path):
-        standing = Standing(training.start(jax.random.key(config["seed"])), episodes.start(training.envs))
-        length = 0
+    config, folder = read_config(path), RunFolder(path=path)
+    settings = read_settings(config, str(folder.config))
+    with stoppable() as stop, lock.hold(path):
+        saved = checkpoint.newest_extra(folder.checkpoints)
+        if saved is not None:
+            require_unchanged(config, saved, str(folder.config))
+        tell_versions(config)
+        training = training_of(settings)
+        standing, length = begin(training, key_of(config["seed"])), 0
         if checkpoint.steps(folder.checkpoints):
             _, standing, extra = checkpoint.load_newest(folder.checkpoints, standing)
             length = extra["metrics_length"]
-        return go_on(folder, settings, training, standing, length)
+        if int(standing.run.env_steps) >= settings["steps"] and bundle.is_sound(path):
+            said = f"{path}: has finished, {int(standing.run.env_steps):,} steps; nothing is left to do"
+            Console().print(said, highlight=False, markup=False, soft_wrap=True)
+            return 0
+        return go_on(Sitting(folder, config, training, stop), standing, length)
 
 
-def go_on(folder: RunFolder, settings: TrainSettings, training: Training, standing: Standing, length: int) -> int:
+def begin(training: Training, key: Array) -> Standing:
+    """Returns how things stand before the first step."""
+    return Standing(training.start(key), episodes.start(training.envs))
+
+
+def go_on(sitting: Sitting, standing: Standing, length: int) -> int:
     """Trains to the end from wherever a run stands, saving on the way and when it is asked to stop."""
-    console, total = Console(), settings["steps"]
+    folder, settings, training, console = sitting.folder, sitting.settings, sitting.training, Console()
+    leave(sitting, console)
+    total, first, began = settings["steps"], int(standing.run.env_steps), time.monotonic()
     bar = Progress(
         TextColumn(f"{settings['family']} "), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn(),
         console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
-    writer, board = Writer(folder.metrics, length=length), TensorBoard(folder.path / "tensorboard")
-    with writer, stoppable() as stop, bar:
+    board = TensorBoard(folder.path / "tensorboard", first)
+    with Writer(folder.metrics, length=length) as writer, bar:
         task = bar.add_task("", total=total, note="")
-        spoken = saved = 0.0
-        saved, began, first = int(standing.run.env_steps), time.monotonic(), int(standing.run.env_steps)
+        spoken, saved = 0.0, first
         for progress in train(training, standing.run, total):
             standing = Standing(progress.run, episodes.track(standing.episodes, progress.rollout))
             step = int(progress.run.env_steps)
@@ -72,42 +116,66 @@ def go_on(folder: RunFolder, settings: TrainSettings, training: Training, standi
             row = {**episodes.metrics(standing.episodes), **numbers(progress.metrics)}
             writer.append(step, row if settings["deterministic"] else {**row, "time/fps": fps})
             board.append(step, row)
-            note = f"return {row.get('rollout/ep_rew_mean', float('nan')):,.1f} · {fps:,.0f} steps/s"
+            note = f"{note_of(standing)} · {fps:,.0f} steps/s"
             bar.update(task, completed=step, note=note)
             if not console.is_terminal and time.monotonic() - spoken > SPOKEN_SECONDS:
                 spoken = time.monotonic()
                 console.print(f"{step:,} of {total:,} steps, {note}", highlight=False)
-            if step - saved >= settings["checkpoint_every"] or stop.requested:
-                save(folder, standing, writer)
+            if step - saved >= settings["checkpoint_every"] or sitting.stop.requested:
+                save(sitting, standing, writer)
                 saved = step
-                leave(stop, folder, console)
-        finish(folder, settings, training, standing, writer)
+                leave(sitting, console)
+        finish(sitting, standing, writer)
     board.close()
-    console.print(f"{folder.path}: {total:,} steps, {note_of(standing)}", highlight=False, soft_wrap=True)
+    said = f"{folder.path}: {int(standing.run.env_steps):,} steps, {note_of(standing)}"
+    console.print(said, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
-def save(folder: RunFolder, standing: Standing, writer: Writer) -> None:
-    """Writes a checkpoint that knows how long the metrics are."""
-    checkpoint.save(folder.checkpoints, int(standing.run.env_steps), standing, {"metrics_length": writer.sync()})
+def save(sitting: Sitting, standing: Standing, writer: Writer) -> None:
+    """Writes a checkpoint that knows how long the metrics are and which settings made it."""
+    config = sitting.config
+    extra = {"metrics_length": writer.sync(), "seed": config["seed"], "settings": config["settings"]}
+    checkpoint.save(sitting.folder.checkpoints, int(standing.run.env_steps), standing, extra)
 
 
-def leave(stop: Stop, folder: RunFolder, console: Console) -> None:
+def leave(sitting: Sitting, console: Console) -> None:
     """Leaves if that was asked for, with a word on how to come back."""
-    if stop.requested:
-        console.print(f"saved; go on with: headstart resume {folder.path}", highlight=False, soft_wrap=True)
-        stop.leave()
+    if sitting.stop.requested:
+        said = f"stopped; go on with: headstart resume {shlex.quote(str(sitting.folder.path))}"
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
+        sitting.stop.leave()
 
 
-def finish(folder: RunFolder, settings: TrainSettings, training: Training, standing: Standing, writer: Writer) -> None:
+def finish(sitting: Sitting, standing: Standing, writer: Writer) -> None:
     """Writes the last checkpoint and the policy for others."""
+    folder, training, settings = sitting.folder, sitting.training, sitting.settings
     if int(standing.run.env_steps) not in checkpoint.steps(folder.checkpoints):
-        save(folder, standing, writer)
+        save(sitting, standing, writer)
     policy = training.learner.policy
-    description = policy_description(policy, settings["learner"]) | {"family": settings["family"]}
+    description = policy_description(settings["learner"]) | {"family": settings["family"]}
     bundle.save(
         folder.path, policy, training.learner.params(standing.run.learner), training.family.observation, description
     )
+
+
+def tell_versions(config: dict[str, Any]) -> None:
+    """Warns where a run goes on with other versions than it was begun with."""
+    now, then = versions(), config["versions"]
+    changed = [f"{name} {then[name]} → {now.get(name, 'none')}" for name in sorted(then) if now.get(name) != then[name]]
+    if changed:
+        warnings.warn(f"goes on with other versions ({', '.join(changed)}); the last bits can differ", stacklevel=2)
+
+
+def key_of(seed: int) -> Array:
+    """Returns the key of a run's randomness.
+
+    Raises:
+        InputError: the seed has more than 32 bits.
+    """
+    if not 0 <= seed < 1 << 32:
+        raise InputError(f"--seed {seed}: must be from 0 to {(1 << 32) - 1}")
+    return jax.random.key(seed)
 
 
 def note_of(standing: Standing) -> str:
@@ -119,9 +187,3 @@ def note_of(standing: Standing) -> str:
 def numbers(metrics: dict[str, Any]) -> dict[str, float]:
     """Fetches metrics from the device."""
     return {name: float(value) for name, value in jax.device_get(metrics).items()}
-
-
-def new_folder(name: str) -> Path:
-    """Returns a folder under runs/ that does not exist yet."""
-    base = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return next(path for i in range(1000) if not (path := base.with_name(base.name + (f"-{i}" if i else ""))).exists())

@@ -1,60 +1,101 @@
 """`headstart transfer`: the main job, from words to a table, a summary, a page and a film."""
 
+import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from headstart.adapt.randomize import preset
-from headstart.cli import Transfer, whole_numbers
+from headstart.commands.compiled import arithmetic
+from headstart.commands.evaluate import policy_of_run
+from headstart.commands.findings import Findings
+from headstart.commands.folders import new_folder
 from headstart.commands.progress import Display
-from headstart.errors import InputError
-from headstart.experiments.head_start import METHODS, SCALES, HeadStart, Learning, Scored
-from headstart.maths.statistics import summarize
-from headstart.report.folder import Arm
+from headstart.commands.showing import write_showing, write_spread
+from headstart.errors import InputError, Interrupted
+from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
+from headstart.nets.policies import GaussianPolicy
+from headstart.options import Transfer, whole_numbers
 from headstart.report.page import write_report
-from headstart.run import summary as summaries
+from headstart.run import lock
 from headstart.run.fan_out import fan_out
 from headstart.run.metrics import Writer
-from headstart.run.record import RunFolder, create_run, versions
-from headstart.run.summary import Summary, write_summary
+from headstart.run.record import RunFolder, create_run, read_config
+from headstart.run.summary import write_summary
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
+from headstart.transfer.policy import require_same_spaces
 
 WORKERS = 2  # pieces of work at a time: while one thinks on one core, the other's physics runs
 
 
 def run(options: Transfer) -> int:
     """Runs the study and returns the exit status."""
-    plan = Plan.of(options)
-    study, folder = plan.study, plan.folder
-    create_run(folder.path, "transfer", options.seed, plan.settings)
-    console, findings = Console(), Findings(plan)
-    jobs = [job for seed in plan.seeds for job in study.jobs(seed).values()]
-    writer = Writer(folder.metrics)
-    with Display(console, plan.title, study.shots, METHODS) as display:
+    arithmetic(options.deterministic)
+    plan = Plan.of(settings_of(options), options.out or new_folder(f"transfer-{options.source}"))
+    create_run(plan.folder.path, "transfer", options.seed, plan.settings)
+    with lock.hold(plan.folder.path):
+        return carry_out(plan)
+
+
+def resume(path: Path) -> int:
+    """Takes an interrupted study up again: what was finished stays, the rest is begun anew.
+
+    What an interrupted piece of work had used of the target stays in its ledger; the new attempt has one of its own.
+    """
+    settings = read_config(path)["settings"]
+    attempts = [int(ledger.stem.rpartition("-")[2]) for ledger in path.glob("ledger-*-attempt-*.json")]
+    with lock.hold(path):
+        return carry_out(Plan.of(settings, path, 1 + max(attempts, default=1)))
+
+
+def carry_out(plan: "Plan") -> int:
+    """Does all the work that is not done yet, then sums it up."""
+    study, folder, console, began = plan.study, plan.folder, Console(), time.monotonic()
+    findings = Findings(study, folder.path, plan.settings)
+    findings.recall()
+    over = {(job.seed, job.job) for job in findings.finished}
+    jobs = [job for seed in plan.seeds for name, job in study.jobs(seed).items() if (seed, name) not in over]
+    display = Display(console, plan.title, study.shots, study.methods)
+    with resumable(folder.path, console), Writer(folder.metrics) as writer, display:
         for found in fan_out(jobs, WORKERS):
             if isinstance(found, Learning):
                 display.learning(found)
                 writer.append(found.env_steps, metrics_of(found))
+            elif isinstance(found, Finished):
+                findings.finish(found)
             else:
                 findings.add(found)
-                display.scored(findings.report_arms(), said(found))
-    writer.close()
-    write_summary(folder.summary, findings.summary())
-    page = write_report(folder.path)
-    console.print(f"\n{page}", highlight=False, soft_wrap=True)
+                display.scored(findings.rows(), found)
+    write_summary(folder.summary, findings.summary(time.monotonic() - began))
+    write_spread(study, plan.settings["target"], folder.path)
+    problem = write_showing(study, plan.settings["target"], plan.seeds[0], folder.path)
+    if problem:
+        console.print(f"no film: {problem}", highlight=False, soft_wrap=True)
+    console.print(f"\n{write_report(folder.path)}", highlight=False, soft_wrap=True)
     return 0
+
+
+@contextmanager
+def resumable(folder: Path, console: Console) -> Iterator[None]:
+    """Says how to go on, where the work is interrupted."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt):
+        words = shlex.join(["headstart", "resume", str(folder)])
+        console.print(f"what was finished is saved; go on with: {words}", highlight=False, soft_wrap=True)
+        raise
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What the words on the command line come to.
+    """What the settings come to.
 
     Attributes:
         study: the experiment.
@@ -71,104 +112,52 @@ class Plan:
     title: str
 
     @classmethod
-    def of(cls, options: Transfer) -> "Plan":
-        """Reads the options; nothing is written and nothing is begun.
+    def of(cls, settings: dict[str, Any], path: Path, attempt: int = 1) -> "Plan":
+        """Builds the study; nothing is written and nothing is begun.
 
         Raises:
-            InputError: for the first option that cannot work.
+            InputError: for the first setting that cannot work.
         """
-        shots, scale = whole_numbers("shots", options.shots), SCALES[options.size]
-        count = scale.seeds if options.seeds is None else options.seeds
-        if count < 1 or options.seed < 0:
-            raise InputError(f"--seeds {count} --seed {options.seed}: at least one seed from 0 up is needed")
-        source = family(options.source)
-        words = options.target or f"shifted-{options.source.replace('_', '-')}:0"
-        there = target(words)
-        folder = RunFolder(path=options.out or new_folder(f"transfer-{options.source}"))
+        source, there, given = family(settings["source"]), target(settings["target"]), None
+        if settings["from"] is not None:
+            source, policy, given = policy_of_run(Path(settings["from"]))
+            if not isinstance(policy, GaussianPolicy):
+                raise InputError(f"--from {settings['from']}: was learnt by SAC; give a run of `--learner ppo`")
+            settings = {**settings, "source": source.name}
+        require_same_spaces(source, there)
+        if there.name == source.name:
+            raise InputError(f"--target {settings['target']}: is the source itself; name another target")
         study = HeadStart(
             source=source,
             build_target=lambda: there,
             nominal=Fixed(task=source.task()),
-            randomized=preset(source, options.randomize),
-            shots=shots,
-            scale=scale,
-            folder=folder.path,
-        )
-        settings = {
-            "source": options.source,
-            "target": words,
-            "shots": list(shots),
-            "size": options.size,
-            "seeds": list(range(options.seed, options.seed + count)),
-            "randomize": options.randomize,
-            "deterministic": options.deterministic,
-        }
-        title = f"{options.source} → {words}: return after k target episodes"
-        return cls(study=study, seeds=tuple(settings["seeds"]), folder=folder, settings=settings, title=title)
-
-
-@dataclass
-class Findings:
-    """What the study has found so far; grows while it runs."""
-
-    plan: Plan
-    scored: list[Scored] = field(default_factory=list)
-
-    def add(self, found: Scored) -> None:
-        """Takes one more evaluation in."""
-        self.scored.append(found)
-
-    def arms(self) -> list[summaries.Arm]:
-        """Sums up each method at each k over the seeds that have finished it."""
-        order = {method: i for i, method in enumerate(METHODS)}
-        keys = sorted({(found.method, found.shots) for found in self.scored}, key=lambda k: (order[k[0]], k[1]))
-        return [self._arm(method, shots) for method, shots in keys]
-
-    def _arm(self, method: str, shots: int) -> summaries.Arm:
-        mine = sorted((f for f in self.scored if (f.method, f.shots) == (method, shots)), key=lambda f: f.seed)
-        per_seed = [float(np.mean(found.shot.returns)) for found in mine]
-        spread = summarize(np.array(per_seed))
-        return summaries.Arm(
-            method=method,
-            shots=shots,
-            iqm=spread["iqm"],
-            low=spread["low"],
-            high=spread["high"],
-            per_seed=tuple(per_seed),
-            adaptation_episodes=max(found.counts.adaptation_episodes for found in mine),
-            selection_episodes=max(found.counts.selection_episodes for found in mine),
-            evaluation_episodes=max(len(found.shot.returns) for found in mine),
-            target_steps=max(found.counts.target_steps for found in mine),
-            wall_seconds=sum(found.shot.wall_seconds for found in mine),
-        )
-
-    def curves(self) -> Iterator[summaries.Curve]:
-        """Yields the return of each adaptation episode in order, for every method that had any."""
-        for method in METHODS:
-            mine = sorted((f for f in self.scored if f.method == method), key=lambda f: (f.seed, f.shots))
-            last = {found.seed: found.shot.practice for found in mine}  # of each seed the longest, since it comes last
-            if last and min(map(len, last.values())):
-                points = min(map(len, last.values()))
-                rows = tuple(tuple(map(float, practice[:points])) for practice in last.values())
-                yield summaries.Curve(method=method, episodes=tuple(range(1, points + 1)), per_seed=rows)
-
-    def report_arms(self) -> list[Arm]:
-        """Returns the same for the table."""
-        return [Arm(arm.method, arm.shots, arm.iqm, arm.low, arm.high, tuple(arm.per_seed)) for arm in self.arms()]
-
-    def summary(self) -> Summary:
-        """Returns what is written at the end."""
-        settings = self.plan.settings
-        return Summary(
-            source=settings["source"],
-            target=settings["target"],
-            size=settings["size"],
+            randomized=preset(source, settings["randomize"]),
             shots=tuple(settings["shots"]),
-            seeds=tuple(settings["seeds"]),
-            versions=versions(),
-            arms=tuple(self.arms()),
-            curves=tuple(self.curves()),
+            scale=SCALES[settings["size"]],
+            folder=path,
+            given=given,
+            attempt=attempt,
         )
+        title = f"{settings['source']} → {settings['target']}: return after k target episodes"
+        seeds = tuple(settings["seeds"])
+        return cls(study=study, seeds=seeds, folder=RunFolder(path=path), settings=settings, title=title)
+
+
+def settings_of(options: Transfer) -> dict[str, Any]:
+    """Resolves the words of the command line to plain JSON. Raises `InputError` for numbers that cannot work."""
+    count = SCALES[options.size].seeds if options.seeds is None else options.seeds
+    if not 1 <= count <= 1000 or not 0 <= options.seed < 1 << 31:
+        raise InputError(f"--seeds {count} --seed {options.seed}: 1 to 1000 seeds are needed, the first from 0 up")
+    return {
+        "source": options.source,
+        "target": options.target or f"shifted-{options.source.replace('_', '-')}:0",
+        "from": None if options.from_run is None else str(options.from_run),
+        "shots": list(whole_numbers("shots", options.shots)),
+        "size": options.size,
+        "seeds": list(range(options.seed, options.seed + count)),
+        "randomize": options.randomize,
+        "deterministic": options.deterministic,
+    }
 
 
 def metrics_of(found: Learning) -> dict[str, Any]:
@@ -180,16 +169,3 @@ def metrics_of(found: Learning) -> dict[str, Any]:
         "rollout/ep_rew_mean": found.mean_return,
         "time/fps": found.steps_per_second,
     }
-
-
-def said(found: Scored) -> str:
-    """Says one evaluation in a line."""
-    mean = float(np.mean(found.shot.returns))
-    return f"{found.method}, k = {found.shots}, seed {found.seed}: return {mean:,.0f}"
-
-
-def new_folder(name: str) -> Path:
-    """Returns a folder under runs/ that does not exist yet."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    base = Path("runs") / f"{name}-{stamp}"
-    return next(path for i in range(1000) if not (path := base.with_name(base.name + (f"-{i}" if i else ""))).exists())

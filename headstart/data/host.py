@@ -1,12 +1,15 @@
 """The host half of the seam: worlds outside JAX, stepped in two half batches.
 
-While the physics of one half runs on its threads (they hold no interpreter lock), the policy thinks for the other. The
+Each half has a thread that goes through the whole rollout by itself, policy call and step in turn: while it waits for
+physics or policy, which hold no interpreter lock, the other goes on, and nothing is handed from thread to thread. The
 worlds' randomness is keyed by (key, step, environment), the policy's by (key, step, half).
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import NamedTuple
+from threading import Event
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,7 +17,7 @@ from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from headstart.data.carry import Carry
 from headstart.spaces import Box
-from headstart.types import ActionSpace, HostFamily, Outcome, Params, Policy, Rollout, State, Task
+from headstart.types import ActionSpace, HostFamily, Params, Policy, Rollout, State, Task
 
 SMALLEST_SPLIT = 16  # below this, two policy calls cost more than the overlap gives back
 
@@ -29,20 +32,47 @@ class Row(NamedTuple):
     terminated: np.ndarray
     truncated: np.ndarray
     valid: np.ndarray
-    task: Task
     elapsed: np.ndarray
     episode: np.ndarray
 
 
 class Half(NamedTuple):
-    """Where one half batch stands between two steps; the fields of `Carry` but the policy's memory."""
+    """Where one half batch stands between two steps; the fields of `Carry` but the policy's memory and the task."""
 
     world: State
     obs: PyTree[np.ndarray]
     first: np.ndarray
     elapsed: np.ndarray
     episode: np.ndarray
-    task: Task
+
+
+class Book(NamedTuple):
+    """Which task each episode is of: a look-up, so that steps carry a number and not a task of dozens of leaves.
+
+    Attributes:
+        tasks: those of the episodes that were running when the book was opened, one for each environment, and behind
+            them the pool.
+        opened: the number of the episode that was running in each environment.
+    """
+
+    tasks: Task
+    opened: Int[np.ndarray, " env"]
+
+    def look_up(self, episode: Int[np.ndarray, "*time env"], index: Int[np.ndarray, " env"]) -> Task:
+        """Returns the tasks of episodes of some environments: row `i + n c` of the pool for episode `c` of `i`."""
+        leaves = jax.tree.leaves(self.tasks)
+        if not leaves:
+            return self.tasks
+        n, episode = len(self.opened), episode.astype(np.int64)
+        later = n + (index + n * episode) % (len(leaves[0]) - n)
+        row = np.where(episode == self.opened[index], index, later)
+        return jax.tree.map(lambda x: x[row], self.tasks)
+
+
+def open_book(running: Task, pool: Task, episode: Int[np.ndarray, " env"]) -> Book:
+    """Opens a book with the running episodes and the pool for those to come."""
+    both = jax.tree.map(lambda now, later: np.concatenate([np.asarray(now), np.asarray(later)]), running, pool)
+    return Book(both, np.asarray(episode))
 
 
 def begin_host(
@@ -82,9 +112,9 @@ def begin_host(
         world=tuple(states),
         memory=policy.start(params, n),
         obs=jax.tree.map(lambda *parts: np.concatenate(parts), *observations),
-        first=np.ones(n, bool),
-        elapsed=np.zeros(n, np.int32),
-        episode=np.zeros(n, np.int32),
+        first=np.ones(n, bool),  # pyright: ignore[reportArgumentType]
+        elapsed=np.zeros(n, np.int32),  # pyright: ignore[reportArgumentType]
+        episode=np.zeros(n, np.int32),  # pyright: ignore[reportArgumentType]
         task=task,
     )
 
@@ -116,76 +146,89 @@ def collect_host(
     Returns:
         The rollout, leaves `time env ...` in NumPy arrays, and where everything stands.
     """
-    n, parts = len(carry.first), halves(len(carry.first))
-    pool, keys = jax.tree.map(np.asarray, tasks), Seeds(key)
-    act = jitted_act(policy)
-    memory = [jax.tree.map(lambda x: x[part], carry.memory) for part in parts]  # noqa: B023
-    now = [half_of(carry, i, part) for i, part in enumerate(parts)]
-    once = resting is not None
-    rests = [resting[part] if once else np.zeros(part.stop - part.start, bool) for part in parts]
-    record = Recorder(steps, n)
+    n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
+    book = open_book(carry.task, tasks, np.asarray(carry.episode))
+    seeds = keys.steps(np.arange(steps)[:, None], everywhere)
+    act, once = jitted_act(policy), resting is not None
 
-    def advance(half: Half, action: np.ndarray, t: int, index: np.ndarray, rest: np.ndarray) -> Row:
-        return step_half(family, keys, pool, half, action, t, index, n, ~rest, again=not once)
+    def roll(i: int, part: slice, stop: Event) -> tuple[Recorder, Half, State]:
+        half, memory, record = half_of(carry, i, part), jax.tree.map(lambda x: x[part], carry.memory), Recorder(steps)
+        rest = resting[part] if resting is not None else np.zeros(part.stop - part.start, bool)
+
+        def renew(t: int, state: State, episode: np.ndarray, ended: np.ndarray) -> State:
+            fresh = book.look_up(episode, everywhere[part])
+            return family.reset(keys.resets(t + 1, everywhere[part]), state, fresh, ended)
+
+        for t in range(steps):
+            if stop.is_set():
+                break
+            chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
+            chosen = np.asarray(chosen)
+            record.choice(t, half, chosen)
+            action = within(family.action, chosen)
+            row = step_half(family, seeds[t, part], half, action, ~rest, None if once else partial(renew, t))
+            record.outcome(t, row)
+            ended = row.terminated | row.truncated
+            rest = rest | (ended & once)
+            half = Half(row.state, row.obs, ended, row.elapsed, row.episode)
+        return record, half, memory
+
+    records, now, memory = zip(*beside_each_other(roll, halves(n)), strict=True)
+    return rollout_of(records, book), joined(now, memory, book)
+
+
+def beside_each_other(work: Callable[[int, slice, Event], Any], parts: Sequence[slice]) -> list[Any]:
+    """Does the work of every half in a thread of its own.
+
+    A half that fails takes the others with it, and so does an interruption: a target must not be used for nothing.
+    """
+    stop = Event()
+
+    def guarded(i: int, part: slice) -> Any:
+        try:
+            return work(i, part, stop)
+        except BaseException:
+            stop.set()
+            raise
 
     with ThreadPoolExecutor(max_workers=len(parts)) as threads:
-        flights: list[Future[Row] | None] = [None] * len(parts)
-        for t in range(steps + 1):
-            for i, part in enumerate(parts):
-                if (flight := flights[i]) is not None:
-                    row = flight.result()
-                    record.outcome(t - 1, part, row)
-                    ended = row.terminated | row.truncated
-                    rests[i] = rests[i] | (ended & once)
-                    now[i] = Half(row.state, row.obs, ended, row.elapsed, row.episode, row.task)
-                if t == steps:
-                    continue
-                half = now[i]
-                chosen, memory[i] = act(key, t, part.start, params, memory[i], half.obs, half.first)
-                chosen = np.asarray(chosen)
-                record.choice(t, part, half, chosen)
-                flights[i] = threads.submit(
-                    advance, half, within(family.action, chosen), t, np.arange(part.start, part.stop), rests[i]
-                )
-    return record.rollout(), joined(now, memory)
+        try:
+            return list(threads.map(guarded, range(len(parts)), parts))
+        finally:
+            stop.set()
 
 
 def half_of(carry: Carry, i: int, part: slice) -> Half:
     """Cuts one half out of a carry."""
     cut = partial(jax.tree.map, lambda x: np.asarray(x)[part])
-    return Half(
-        carry.world[i], cut(carry.obs), cut(carry.first), cut(carry.elapsed), cut(carry.episode), cut(carry.task)
-    )
+    return Half(carry.world[i], cut(carry.obs), cut(carry.first), cut(carry.elapsed), cut(carry.episode))
 
 
-def joined(now: list[Half], memory: list[State]) -> Carry:
+def joined(now: Sequence[Half], memory: Sequence[State], book: Book) -> Carry:
     """Puts the halves together again."""
     join = partial(jax.tree.map, lambda *leaves: np.concatenate(leaves))
+    episode = join(*(half.episode for half in now))
     return Carry(
         world=tuple(half.world for half in now),
         memory=join(*memory),
         obs=join(*(half.obs for half in now)),
         first=join(*(half.first for half in now)),
         elapsed=join(*(half.elapsed for half in now)),
-        episode=join(*(half.episode for half in now)),
-        task=join(*(half.task for half in now)),
+        episode=episode,
+        task=book.look_up(episode, np.arange(len(episode))),
     )
 
 
 def step_half(
     family: HostFamily,
-    keys: "Seeds",
-    pool: Task,
+    seeds: Int[np.ndarray, " env"],
     half: Half,
     action: np.ndarray,
-    t: int,
-    index: Int[np.ndarray, " env"],
-    n: int,
     where: Bool[np.ndarray, " env"],
-    again: bool,
+    renew: Callable[[State, np.ndarray, np.ndarray], State] | None,
 ) -> Row:
-    """Steps one half batch, judges the outcome, and resets what has ended (if a next episode is wanted)."""
-    outcome: Outcome = family.step(keys.steps(t, index), half.world, action, where)
+    """Steps one half batch and judges the outcome; `renew` resets what has ended, where a next episode is wanted."""
+    outcome: Any = family.step(seeds, half.world, action, where)
     next_obs = as_float32(family.observe(outcome.state))
     reward = np.asarray(outcome.reward, np.float32)
     valid = outcome.valid & np.isfinite(reward) & where
@@ -199,47 +242,55 @@ def step_half(
     terminated = outcome.terminated & valid
     clock = elapsed >= family.horizon if family.horizon is not None else np.zeros_like(where)
     truncated = ((outcome.truncated | clock) & valid & ~terminated) | broken
-    ended, state, obs, task, episode = terminated | truncated, outcome.state, next_obs, half.task, half.episode
-    if again and ended.any():
+    ended, state, obs, episode = terminated | truncated, outcome.state, next_obs, half.episode
+    if renew is not None and ended.any():
         episode = episode + ended
-        fresh = rows(pool, (index + n * episode.astype(np.int64)))
-        task = jax.tree.map(lambda new, old: np.where(over(ended, new), new, old), fresh, task)
-        state = family.reset(keys.resets(t + 1, index), state, task, ended)
+        state = renew(state, episode, ended)
         after = as_float32(family.observe(state))
         obs = jax.tree.map(lambda new, old: np.where(over(ended, new), new, old), after, next_obs)
         elapsed = np.where(ended, 0, elapsed)
-    return Row(state, obs, reward, next_obs, terminated, truncated, valid, task, elapsed.astype(np.int32), episode)
+    return Row(state, obs, reward, next_obs, terminated, truncated, valid, elapsed.astype(np.int32), episode)
 
 
 class Recorder:
-    """Fills the arrays of one rollout, half batch by half batch; local to one call of `collect_host`."""
+    """Fills the arrays of one half batch's rollout; local to one call of `collect_host`."""
 
-    def __init__(self, steps: int, n: int):
-        self._shape = (steps, n)
-        self._arrays: dict[str, PyTree[np.ndarray]] = {}
+    def __init__(self, steps: int):
+        self._steps = steps
+        self.arrays: dict[str, PyTree[np.ndarray]] = {}
 
-    def _put(self, name: str, t: int, part: slice, value: PyTree[np.ndarray]) -> None:
-        if name not in self._arrays:
-            self._arrays[name] = jax.tree.map(lambda x: np.empty(self._shape + x.shape[1:], x.dtype), value)
-        for array, leaf in zip(jax.tree.leaves(self._arrays[name]), jax.tree.leaves(value), strict=True):
-            array[t, part] = leaf
+    def _put(self, name: str, t: int, value: PyTree[np.ndarray]) -> None:
+        array = self.arrays.get(name)
+        if array is None:
+            array = jax.tree.map(lambda x: np.empty((self._steps, *x.shape), x.dtype), value)
+            self.arrays[name] = array
+        if isinstance(array, np.ndarray):
+            array[t] = value
+            return
+        for target, leaf in zip(jax.tree.leaves(array), jax.tree.leaves(value), strict=True):
+            target[t] = leaf
 
-    def choice(self, t: int, part: slice, half: Half, action: np.ndarray) -> None:
-        """Records what the policy saw and chose."""
-        for name, value in (("obs", half.obs), ("action", action), ("first", half.first), ("task", half.task)):
-            self._put(name, t, part, value)
+    def choice(self, t: int, half: Half, action: np.ndarray) -> None:
+        """Records what the policy saw and chose, and in which episode."""
+        self._put("obs", t, half.obs)
+        self._put("action", t, action)
+        self._put("first", t, half.first)
+        self._put("episode", t, half.episode)
 
-    def outcome(self, t: int, part: slice, row: Row) -> None:
+    def outcome(self, t: int, row: Row) -> None:
         """Records what the world did with it. Worlds at rest did nothing, which `step_half` has marked not valid."""
-        self._put("next_obs", t, part, row.next_obs)
-        self._put("reward", t, part, row.reward)
-        self._put("terminated", t, part, row.terminated)
-        self._put("truncated", t, part, row.truncated)
-        self._put("valid", t, part, row.valid)
+        self._put("next_obs", t, row.next_obs)
+        self._put("reward", t, row.reward)
+        self._put("terminated", t, row.terminated)
+        self._put("truncated", t, row.truncated)
+        self._put("valid", t, row.valid)
 
-    def rollout(self) -> Rollout:
-        """Returns what was recorded."""
-        return Rollout(**self._arrays)
+
+def rollout_of(records: Sequence[Recorder], book: Book) -> Rollout:
+    """Puts together what was recorded, with the task of each episode."""
+    arrays = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *(record.arrays for record in records))
+    episode = arrays.pop("episode")
+    return Rollout(**arrays, task=book.look_up(episode, np.arange(episode.shape[1])))
 
 
 class Seeds:
@@ -249,16 +300,17 @@ class Seeds:
         words = np.asarray(jax.random.key_data(key), np.uint64)
         self._base = mix(words[0] << np.uint64(32) | words[-1])
 
-    def steps(self, t: int, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, " env"]:
-        """Returns the seeds of the randomness in step `t`."""
+    def steps(self, t: int | Int[np.ndarray, "time 1"], index: Int[np.ndarray, " env"]) -> Int[np.ndarray, "*time env"]:
+        """Returns the seeds of the randomness in step `t`, or in several steps."""
         return self._stream(2 * t + 1, index)
 
     def resets(self, t: int, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, " env"]:
         """Returns the seeds of the resets before step `t`."""
         return self._stream(2 * t, index)
 
-    def _stream(self, moment: int, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, " env"]:
-        return mix(mix(self._base + np.uint64(moment)) + index.astype(np.uint64)).astype(np.int64) & ((1 << 63) - 1)
+    def _stream(self, moment: int | np.ndarray, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, "*time env"]:
+        start = mix(self._base + np.asarray(moment, np.uint64))
+        return mix(start + index.astype(np.uint64)).astype(np.int64) & ((1 << 63) - 1)
 
 
 def mix(x: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ The policy acts on the batch, so it gets one key for each (key, step).
 
 Broken worlds. A row is kept only if everything in it is finite and the world says that it is valid. Otherwise it is
 filled with finite numbers (`next_obs = obs`, reward 0), marked `valid = False`, and cut by `truncated`; the environment
-starts its next episode. So nothing that is not finite ever leaves this file.
+starts its next episode. So no rollout holds a number that is not finite.
 """
 
 from functools import partial

@@ -10,9 +10,10 @@ Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 from jaxtyping import Array, Key
@@ -26,26 +27,9 @@ from headstart.run.target import Target
 from headstart.run.train import Training, train
 from headstart.tasks.fixed import Fixed
 from headstart.transfer.fine_tune import OnPolicy
-from headstart.transfer.policy import require_same_spaces
+from headstart.transfer.policy import Graft, require_same_spaces
 from headstart.transfer.protocol import FewShot, Shot
-from headstart.types import HostFamily, State, TaskDistribution, TaskFamily
-
-Method = Literal[
-    "scratch",
-    "zero-shot nominal",
-    "fine-tune nominal",
-    "zero-shot randomized",
-    "fine-tune randomized",
-    "oracle",
-]
-METHODS: tuple[Method, ...] = (
-    "scratch",
-    "zero-shot nominal",
-    "fine-tune nominal",
-    "zero-shot randomized",
-    "fine-tune randomized",
-    "oracle",
-)
+from headstart.types import HostFamily, Params, State, TaskDistribution, TaskFamily
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +50,8 @@ class Scale:
 
 
 SCALES = {
-    "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=10),
-    "small": Scale(seeds=3, source_steps=327_680, oracle_steps=131_072, evaluation_episodes=10),
+    "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=5),
+    "small": Scale(seeds=3, source_steps=196_608, oracle_steps=65_536, evaluation_episodes=10),
     "full": Scale(seeds=10, source_steps=2_000_000, oracle_steps=1_000_000, evaluation_episodes=50),
 }
 
@@ -84,14 +68,31 @@ class Learning(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """A method was evaluated on the target, in one seed."""
+    """A method was evaluated on the target, in one seed.
+
+    Attributes:
+        seed: which repetition.
+        method: such as `"fine-tune randomized"`.
+        shots: k of the protocol; for the oracle, which has no k, the largest.
+        shot: what it was worth, and its parameters.
+        counts: what it has used of the target so far.
+    """
 
     seed: int
-    method: Method
+    method: str
     shots: int
     shot: Shot
     counts: Counts
-    source_steps: int
+
+
+class Finished(NamedTuple):
+    """A piece of work is over, and so need not be done again if the study is interrupted."""
+
+    seed: int
+    job: str
+
+
+Finding = Learning | Scored | Finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,9 @@ class HeadStart:
         shots: numbers of target episodes to compare.
         scale: how much of everything.
         folder: where the ledgers are kept.
+        given: parameters of a policy that is brought along; then nothing is trained on the source.
         envs: environments side by side on the source.
+        attempt: 1, and one more each time that the study is taken up again.
     """
 
     source: TaskFamily
@@ -116,62 +119,90 @@ class HeadStart:
     shots: tuple[int, ...]
     scale: Scale
     folder: Path
+    given: Params | None = field(default=None, hash=False)
     envs: int = 64
+    attempt: int = 1
 
-    def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Learning | Scored]]]:
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The rows of the table, in their order."""
+        kinds = ("nominal", "randomized") if self.given is None else ("given",)
+        return ("scratch", *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")), "oracle")
+
+    def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Finding]]]:
         """Returns the independent pieces of work of one seed; each yields what it finds as it goes."""
-        return {
-            "scratch": lambda: self.scratch(seed),
-            "nominal": lambda: self.transfer(seed, "nominal", self.nominal),
-            "randomized": lambda: self.transfer(seed, "randomized", self.randomized, oracle=True),
-        }
+        if self.given is not None:
+            jobs = {"scratch": partial(self.scratch, seed), "given": partial(self.bring, seed)}
+        else:
+            jobs = {
+                "scratch": partial(self.scratch, seed),
+                "nominal": partial(self.transfer, seed, "nominal", self.nominal),
+                "randomized": partial(self.transfer, seed, "randomized", self.randomized, oracle=True),
+            }
+        return {name: partial(self.finished, seed, name, job) for name, job in jobs.items()}
+
+    def finished(self, seed: int, name: str, job: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+        """Says that a job is over when it is."""
+        yield from job()
+        yield Finished(seed, name)
 
     def policy(self) -> GaussianPolicy:
         """Returns the policy that every arm learns."""
-        return GaussianPolicy(observation=self.source.observation, action=self.source.action)
+        return GaussianPolicy(observation=self.source.observation, action=self.source.action)  # pyright: ignore
 
     def learner(self) -> PPO:
         """Returns how sources and the oracle learn."""
         return PPO(policy=self.policy(), envs=self.envs)
 
     def tuning(self) -> OnPolicy:
-        """Returns how target episodes are learnt from: the same for every arm."""
-        return OnPolicy(
-            learner=PPO(
-                policy=self.policy(),
-                envs=1,
-                epochs=10,
-                minibatch_size=256,
-                learning_rate=3e-4,
-                target_kl=0.02,
-            )
+        """Returns how target episodes are learnt from: the same for every arm.
+
+        A policy that is brought along has no value function; it waits for one to be learnt.
+        """
+        learner = PPO(
+            policy=self.policy(),
+            envs=1,
+            epochs=10,
+            minibatch_size=256,
+            target_kl=0.02,
+            critic_warmup=0 if self.given is None else 1,
         )
+        parts = ("params", "critic", "returns") if self.given is None else ("params",)
+        return OnPolicy(learner=learner, graft=Graft(parts=parts))
 
     def scratch(self, seed: int) -> Iterator[Scored]:
         """Learns on the target alone, with the same budget of episodes."""
-        yield from self.meet(seed, "scratch", None, self.shots, 0)
+        yield from self.meet(seed, "scratch", None, self.shots)
 
-    def transfer(
-        self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False
-    ) -> Iterator[Learning | Scored]:
+    def transfer(self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False) -> Iterator[Finding]:
         """Trains a source and brings it to the target."""
         training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
         state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
-        for shots in (tuple(k for k in self.shots if k == 0), tuple(k for k in self.shots if k > 0)):
-            if shots:
-                method = f"{'fine-tune' if shots[0] else 'zero-shot'} {kind}"
-                yield from self.meet(seed, method, state, shots, self.scale.source_steps)  # pyright: ignore
+        yield from self.arms(seed, kind, state)
         if oracle:
             yield from self.oracle(seed, state)
 
-    def oracle(self, seed: int, state: State) -> Iterator[Learning | Scored]:
+    def bring(self, seed: int) -> Iterator[Finding]:
+        """Brings the given policy to the target."""
+        state = self.learner().init(key_of(seed, "given"))._replace(params=self.given)
+        yield from self.arms(seed, "given", state)
+        yield from self.oracle(seed, state)
+
+    def arms(self, seed: int, kind: str, state: State) -> Iterator[Scored]:
+        """Meets the target as the source left it, and after some of its episodes."""
+        for shots in (tuple(k for k in self.shots if k == 0), tuple(k for k in self.shots if k > 0)):
+            if shots:
+                yield from self.meet(seed, f"{'fine-tune' if shots[0] else 'zero-shot'} {kind}", state, shots)
+
+    def oracle(self, seed: int, state: State) -> Iterator[Finding]:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
         family = self.build_target()
         distribution = Fixed(task=family.task())
         training = Training(family=family, learner=self.learner(), distribution=distribution, envs=self.envs)
         state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps, state)
-        for scored in self.meet(seed, "oracle", state, (0,), self.scale.source_steps):
-            counts = scored.counts._replace(adaptation_episodes=int(used.finished), adaptation_steps=int(used.steps))
+        for scored in self.meet(seed, "oracle", state, (0,)):
+            begun = int(used.finished) + self.envs  # an episode counts from its beginning
+            counts = scored.counts._replace(adaptation_episodes=begun, adaptation_steps=int(used.steps))
             yield scored._replace(counts=counts, shots=max(self.shots))
 
     def learn(
@@ -188,16 +219,16 @@ class HeadStart:
             yield Learning(seed, name, int(run.env_steps), env_steps, mean, rate)
         return run.learner, seen
 
-    def meet(
-        self, seed: int, method: Method, state: State | None, shots: tuple[int, ...], source_steps: int
-    ) -> Iterator[Scored]:
+    def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:
         """Lets a policy meet the target through a ledger of its own."""
-        ledger = Ledger(path=self.folder / f"ledger-{method.replace(' ', '-')}-{seed}.json", budget=max(shots))
+        again = f"-attempt-{self.attempt}" if self.attempt > 1 else ""  # what an interrupted attempt used stays used
+        name = f"ledger-{method.replace(' ', '-')}-{seed}{again}.json"
+        ledger = Ledger(path=self.folder / name, budget=max(shots))
         target = Target(self.build_target, ledger, play)
         require_same_spaces(self.source, target)
         protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
-        for shot in protocol.meet(key_of(seed, method), target, self.tuning(), state):
-            yield Scored(seed, method, shot.shots, shot, ledger.counts(), source_steps)
+        for shot in protocol.meet(key_of(seed, method), target, self.tuning(), state, key_of(seed, "evaluation")):
+            yield Scored(seed, method, shot.shots, shot, ledger.counts())
 
 
 def key_of(seed: int, name: str) -> Key[Array, ""]:

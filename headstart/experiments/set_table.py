@@ -14,28 +14,24 @@ choose without folds, so folds over steps are not read for them.
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from headstart.data.call_graph import call_graph
 from headstart.data.demonstrations import AnnotatedDemonstration, read_demonstrations
 from headstart.errors import InputError
-from headstart.share.pooling import PastRules, ShortestDescription
-from headstart.share.rule_model import Rules
-from headstart.share.select import MODES, PAPER_CLASSES, Mode, Selection, subsets
-from headstart.share.skill_models import Prediction, SkillModel
-from headstart.share.skill_steps import SkillSteps, tabulate
-from headstart.share.validate import OverDemonstrations, OverSteps, Validator, held_out, judge
+from headstart.experiments.enough import Prepared, first_enough, prepare, readings
+from headstart.share.select import PAPER_CLASSES
+from headstart.share.skill_models import SkillModel
 
 SLIDE = {"share": None, "union": None, "independent": (19.0, 0.3), "selection": (11.6, 0.25)}
-Right = Callable[[str, int], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,15 +118,6 @@ class SetTable:
                     os.environ[name] = value
 
 
-class _Prepared(NamedTuple):
-    """What does not depend on the order."""
-
-    steps: dict[str, SkillSteps]
-    number: int
-    known: dict[str, PastRules]
-    shared: dict[str, list[Prediction]]  # of each model class fitted on each subset of past tasks, at every step
-
-
 def summarise(counts: Sequence[int | None]) -> dict[str, Any]:
     """Mean and standard error over the orders in which the demonstrations were enough.
 
@@ -183,20 +170,8 @@ def _read(experiment: SetTable) -> dict[str, tuple[AnnotatedDemonstration, ...]]
 
 
 @cache
-def _prepare(experiment: SetTable) -> _Prepared:
-    tasks = _read(experiment)
-    steps = tabulate(tasks)
-    ours = ShortestDescription(rules=Rules(accuracy=experiment.accuracy))
-    known = {skill: ours.study(of) for skill, of in steps.items()}
-    shared = {skill: [*_shared(of, experiment.models)] for skill, of in steps.items()}
-    return _Prepared(steps, len(tasks[experiment.new.task]), known, shared)
-
-
-def _shared(steps: SkillSteps, models: tuple[SkillModel, ...]) -> Iterator[Prediction]:
-    for past in subsets(steps):
-        weights = steps.weights(np.isin(steps.task, past))
-        for model in models if weights.any() else ():
-            yield model.predict(model.fit(steps, weights), steps.layout, steps.inputs)
+def _prepare(experiment: SetTable) -> Prepared:
+    return prepare(_read(experiment), experiment.models, experiment.accuracy)
 
 
 def _measure(experiment: SetTable, order: int) -> dict[tuple[str, str, str], int | None]:
@@ -204,156 +179,13 @@ def _measure(experiment: SetTable, order: int) -> dict[tuple[str, str, str], int
     prepared = _prepare(experiment)
     arrival = np.random.default_rng((experiment.seed, order)).permutation(prepared.number)
     found: dict[tuple[str, str, str], int | None] = {}
-    for (arm, protocol), right in _arms(experiment, prepared, arrival, order).items():
+    for (arm, protocol), right in readings(prepared, arrival, 1000 * order).items():
         last = prepared.number - (protocol in ("unused", "hindsight"))
         found[arm, protocol, ""] = first_enough(right, list(prepared.steps), last)
         if protocol == "hindsight" or (protocol == "unused" and arm.startswith("rules")):
             for skill in prepared.steps:
                 found[arm, protocol, skill] = first_enough(right, [skill], last)
     return found
-
-
-def first_enough(right: Right, skills: Sequence[str], last: int) -> int | None:
-    """The first number of demonstrations with which all skills are right; None if `last` is not enough either.
-
-    The skill that failed last is asked first: mostly one skill holds up all others.
-    """
-    waiting = list(skills)
-    for n in range(1, last + 1):
-        wrong = next((skill for skill in waiting if not right(skill, n)), None)
-        if wrong is None:
-            return n
-        waiting.remove(wrong)
-        waiting.insert(0, wrong)
-    return None
-
-
-def _arms(experiment: SetTable, prepared: _Prepared, arrival: np.ndarray, order: int) -> dict[tuple[str, str], Right]:
-    """For every arm and protocol, whether a skill counts after n demonstrations."""
-    arms: dict[tuple[str, str], Right] = {}
-    single: dict[str, tuple[Mode, ...]] = {mode: (mode,) for mode in MODES}
-    for name, modes in (single | {"selection": MODES}).items():
-        for protocol, validator in (("steps", OverSteps()), ("demonstrations", OverDemonstrations())):
-            arms[name, protocol] = _validated(experiment, prepared, arrival, order, experiment.models, modes, validator)
-        some = _some_right(experiment, prepared, arrival, experiment.models, modes)
-        arms[name, "hindsight"] = some
-        arms[name, "unused"] = _chosen_right(experiment, prepared, arrival, order, modes, some)
-    rules = (Rules(accuracy=experiment.accuracy),)
-    alone: tuple[Mode, ...] = ("independent",)
-    folds = OverDemonstrations()
-    arms["rules, independent", "demonstrations"] = _validated(
-        experiment, prepared, arrival, order, rules, alone, folds)  # fmt: skip
-    arms["rules, independent", "unused"] = _some_right(experiment, prepared, arrival, rules, alone)
-    arms["rules, per decision", "demonstrations"] = _ours_validated(experiment, prepared, arrival, order, folds)
-    arms["rules, per decision", "unused"] = _ours_right(experiment, prepared, arrival)
-    return arms
-
-
-def _validated(
-    experiment: SetTable,
-    prepared: _Prepared,
-    arrival: np.ndarray,
-    order: int,
-    models: tuple[SkillModel, ...],
-    modes: tuple[Mode, ...],
-    validator: Validator,
-) -> Right:
-    selection = Selection(models=models, validator=validator, modes=modes, accuracy=experiment.accuracy)
-
-    @cache
-    def right(skill: str, n: int) -> bool:
-        return selection.choose(order * 1000 + n, prepared.steps[skill], arrival[:n]).mode is not None
-
-    return right
-
-
-def _chosen_right(
-    experiment: SetTable,
-    prepared: _Prepared,
-    arrival: np.ndarray,
-    order: int,
-    modes: tuple[Mode, ...],
-    some: Right,
-) -> Right:
-    selection = Selection(models=experiment.models, validator=OverSteps(), modes=modes, accuracy=experiment.accuracy)
-
-    @cache
-    def right(skill: str, n: int) -> bool:
-        if not some(skill, n):  # then what is chosen is wrong too, and need not be chosen
-            return False
-        steps = prepared.steps[skill]
-        choice = selection.choose(order * 1000 + n, steps, arrival[:n])
-        unused = steps.weights(arrival[n:])
-        return choice.mode is not None and held_out(
-            choice.model, choice.params, steps, unused, experiment.accuracy).right  # fmt: skip
-
-    return right
-
-
-def _some_right(
-    experiment: SetTable,
-    prepared: _Prepared,
-    arrival: np.ndarray,
-    models: tuple[SkillModel, ...],
-    modes: tuple[Mode, ...],
-) -> Right:
-    @cache
-    def right(skill: str, n: int) -> bool:
-        steps = prepared.steps[skill]
-        new, unused = steps.weights(arrival[:n]), steps.weights(arrival[n:])
-        rows = np.flatnonzero(unused)
-        if "share" in modes and any(
-            judge(steps, rows, unused[rows], Prediction(*(part[rows] for part in one)), experiment.accuracy).right
-            for one in prepared.shared[skill]
-        ):
-            return True
-        trainings = [new] if "independent" in modes else []
-        if "union" in modes:
-            trainings += [steps.weights(np.isin(steps.task, past)) + new for past in subsets(steps)]
-        return any(
-            held_out(model, model.fit(steps, training), steps, unused, experiment.accuracy).right
-            for training in trainings
-            if training.any()
-            for model in models
-        )
-
-    return right
-
-
-def _ours_right(experiment: SetTable, prepared: _Prepared, arrival: np.ndarray) -> Right:
-    ours = ShortestDescription(rules=Rules(accuracy=experiment.accuracy))
-
-    @cache
-    def right(skill: str, n: int) -> bool:
-        steps = prepared.steps[skill]
-        choice = ours.choose(steps, steps.weights(arrival[:n]), prepared.known[skill])
-        unused = steps.weights(arrival[n:])
-        return held_out(choice.model, choice.params, steps, unused, experiment.accuracy).right
-
-    return right
-
-
-def _ours_validated(
-    experiment: SetTable, prepared: _Prepared, arrival: np.ndarray, order: int, validator: Validator
-) -> Right:
-    ours = ShortestDescription(rules=Rules(accuracy=experiment.accuracy))
-
-    @cache
-    def right(skill: str, n: int) -> bool:
-        steps = prepared.steps[skill]
-        folds = validator.folds(order * 1000 + n, steps, arrival[:n])
-        if folds is None:
-            return False
-        total = folds.sum(axis=0)
-        for fold in folds:
-            if (total - fold).any():
-                choice = ours.choose(steps, total - fold, prepared.known[skill])
-                if held_out(choice.model, choice.params, steps, fold, experiment.accuracy).right:
-                    continue
-            return False
-        return True
-
-    return right
 
 
 def past_sources(given: Sequence[str]) -> tuple[Source, ...]:

@@ -69,25 +69,29 @@ class BC:
         state, metrics = jax.lax.scan(step, state, jax.random.split(key, self.steps))
         skipped = jnp.sum(metrics.pop("faults/nonfinite_update"))
         metrics = {**jax.tree.map(jnp.mean, metrics), "faults/nonfinite_update": skipped}
-        return state, {**metrics, "faults/invalid_rows": jnp.sum((~finite).astype(jnp.float32))}
+        distribution, _ = self.policy.distribution(
+            state.params, self.policy.start(state.params, finite.size), batch.obs
+        )
+        metrics["train/entropy_loss"] = -weighted_mean(distribution.entropy(), finite.astype(jnp.float32))
+        metrics["faults/invalid_rows"] = jnp.sum((~finite).astype(jnp.float32))
+        return state, metrics
 
     def _step(self, state: BCState, rows: tuple[Demonstration, Bool[Array, " row"]]) -> tuple[BCState, Metrics]:
         weights = trainable(state.params)
-        (_, metrics), gradient = jax.value_and_grad(self._loss, has_aux=True)(weights, state.params, *rows)
+        loss, gradient = jax.value_and_grad(self._loss)(weights, state.params, *rows)
         finite = jnp.isfinite(global_norm(gradient))
         taken = adam_step(gradient, state.optimizer, weights, self.learning_rate)
         weights, optimizer = chosen(finite, taken, (weights, state.optimizer))
-        metrics = {name: jnp.where(finite, value, 0.0) for name, value in metrics.items()}
-        metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)
+        metrics = {
+            "train/loss": jnp.where(finite, loss, 0.0),
+            "faults/nonfinite_update": (~finite).astype(jnp.float32),
+        }
         return BCState({**state.params, **weights}, optimizer), metrics
 
     def _loss(
         self, weights: Params, params: Params, batch: Demonstration, finite: Bool[Array, " row"]
-    ) -> tuple[Float[Array, ""], Metrics]:
+    ) -> Float[Array, ""]:
         params = {**params, **weights}
         carry = self.policy.start(params, finite.size)
         distribution, _ = self.policy.distribution(params, carry, batch.obs)
-        weight = finite.astype(jnp.float32)
-        loss = -weighted_mean(distribution.log_prob(batch.action), weight)
-        entropy = weighted_mean(distribution.entropy(), weight)
-        return loss, {"train/loss": loss, "train/entropy_loss": -entropy}
+        return -weighted_mean(distribution.log_prob(batch.action), finite.astype(jnp.float32))

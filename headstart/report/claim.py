@@ -3,7 +3,7 @@
 A method "beat" another only where their intervals do not touch. Everything else is "no evidence of a difference".
 """
 
-from headstart.report.methods import Verdict, arms_of, role, scratch_at, verdict
+from headstart.report.methods import LEAST_SEEDS, Verdict, arms_of, role, scratch_at, too_few_seeds, verdict
 from headstart.report.numbers import interval, listed, number
 from headstart.report.records import Arm, RunContents
 
@@ -20,6 +20,12 @@ def claim(run: RunContents) -> str:
     ]
     if not judged:
         return "Nothing can be said about transfer: no method shares a number of target episodes with scratch."
+    seeds = min(len(arm.per_seed) for arm, _ in judged)
+    if too_few_seeds(*(arm for arm, _ in judged)):
+        return (
+            f"Nothing can be concluded from {seeds} seed{'s' if seeds > 1 else ''}: this run shows that the job works, "
+            f"not what transfers from {run.source} to {run.target}. Run at least {LEAST_SEEDS}."
+        )
     return " ".join(filter(None, [_headline(run, judged), _harm(judged), _origins(run)]))
 
 

@@ -6,6 +6,7 @@ from headstart.maths.statistics import Interval
 from headstart.report.records import Arm, RunContents
 
 Verdict = Literal["better", "worse", "open"]
+LEAST_SEEDS = 3  # to decide anything
 
 
 class Role(NamedTuple):
@@ -45,10 +46,23 @@ def scratch_at(run: RunContents, shots: int) -> Arm | None:
 
 
 def verdict(arm: Arm, rival: Arm | None) -> Verdict:
-    """Judges an arm against a rival: better or worse only where the intervals do not touch."""
-    if rival is None or Interval(arm.iqm, arm.low, arm.high).overlaps(Interval(rival.iqm, rival.low, rival.high)):
+    """Judges an arm against a rival: better or worse only where the intervals do not touch.
+
+    Below three seeds nothing is decided: one seed has no interval, and the ranges of two miss each other by chance
+    alone in one case of three.
+    """
+    if (
+        rival is None
+        or too_few_seeds(arm, rival)
+        or Interval(arm.iqm, arm.low, arm.high).overlaps(Interval(rival.iqm, rival.low, rival.high))
+    ):
         return "open"
     return "better" if arm.low > rival.high else "worse"
+
+
+def too_few_seeds(*arms: Arm) -> bool:
+    """Tells whether an arm is known to have fewer than three seeds."""
+    return any(0 < len(arm.per_seed) < LEAST_SEEDS for arm in arms)
 
 
 def transfer_lines(run: RunContents) -> dict[str, list[Arm]]:

@@ -42,7 +42,7 @@ CAPTIONS = {
     ),
     "ledger": (
         "What was spent on the target",
-        "Target episodes of each arm and seed, as the ledger counted them. Evaluation only measures: nothing learns from it.",
+        "Target episodes of each arm and seed, as the ledger counted them. From evaluation nothing is learned.",
         "This run recorded no use of the target.",
     ),
 }

@@ -117,8 +117,9 @@ def dynamics(run: RunContents) -> Figure | None:
 
 
 def ledger(run: RunContents) -> Figure | None:
-    """Draws what every arm spent on the target: episodes to adapt, to select and to evaluate, all seeds together."""
-    arms = [arm for arm in run.arms if arm.adaptation_episodes is not None]
+    """Draws what every arm spent on the target: episodes to adapt, to select and to evaluate."""
+    metered = (arm for arm in run.arms if role(arm.method).kind != "oracle")  # the oracle has no budget
+    arms = [arm for arm in metered if arm.adaptation_episodes is not None]
     if not arms:
         return None
     fields = ("adaptation_episodes", "selection_episodes", "evaluation_episodes")

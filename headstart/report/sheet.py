@@ -46,12 +46,13 @@ figure{margin:1.4rem 0 0}
 figure svg{display:block;width:100%;height:auto;overflow:visible}
 figure svg text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif!important}
 figcaption{margin-top:.7rem}
-video,figure img{display:block;width:100%;max-width:46rem;border-radius:8px;background:var(--wash)}
+video,figure img{display:block;width:100%;border-radius:8px;background:var(--wash)}
 .pairs{width:100%;font-size:.88rem}
 .pairs th,.pairs td{padding:.28rem 1rem .28rem 0;border-bottom:1px solid var(--line);vertical-align:top;
 overflow-wrap:anywhere}
 .pairs th{color:var(--muted);width:40%}
-pre{background:var(--wash);border-radius:6px;padding:.9rem 1rem;overflow-x:auto;margin:0;font-size:.9rem}
+pre{background:var(--wash);border-radius:6px;padding:.9rem 1rem;margin:0;font-size:.9rem;white-space:pre-wrap;
+overflow-wrap:anywhere}
 details summary{cursor:pointer;color:var(--muted);font-size:.9rem;margin:.4rem 0 .6rem}
 .side{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:2rem}
 .side .claim{font-size:1.05rem}

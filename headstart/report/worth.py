@@ -7,7 +7,7 @@ import numpy as np
 from headstart.errors import InputError
 from headstart.maths.statistics import Interval, paired_difference
 from headstart.maths.transfer_metrics import Curve, TransferMetrics, asymptote, transfer_metrics
-from headstart.report.methods import scratch_at, transfer_lines
+from headstart.report.methods import scratch_at, too_few_seeds, transfer_lines
 from headstart.report.records import Arm, RunContents
 
 
@@ -18,7 +18,7 @@ class Worth(NamedTuple):
         method: the fine-tuned (or other) method.
         metrics: of the curves of interquartile means.
         threshold: the performance that scratch reached with the whole budget, within the time of `metrics`.
-        difference: from scratch at the largest common k, paired by seed; None where seeds do not match.
+        difference: from scratch at the largest common k, paired by seed; None where seeds do not match or are too few.
         shots: that k.
     """
 
@@ -47,6 +47,8 @@ def worth(run: RunContents) -> list[Worth]:
 
 
 def _paired(arm: Arm, rival: Arm) -> Interval | None:
+    if too_few_seeds(arm, rival):
+        return None
     try:
         return paired_difference(np.array(arm.per_seed), np.array(rival.per_seed))
     except InputError:

@@ -73,6 +73,15 @@ def describe(folder: Path) -> dict[str, Any]:
         raise _damaged(path, problem) from None
 
 
+def is_sound(folder: Path) -> bool:
+    """Returns whether a run has a policy whose description can be read."""
+    try:
+        describe(folder)
+    except InputError:
+        return False
+    return True
+
+
 def load(folder: Path, policy: Policy, space: ObservationSpace) -> Params:
     """Reads the parameters of a run's policy and plays the probe.
 

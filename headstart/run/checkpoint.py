@@ -66,6 +66,22 @@ def steps(folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in map(_NAME.fullmatch, names) if match)
 
 
+def newest_extra(folder: Path) -> dict[str, Any] | None:
+    """Returns what the newest checkpoint says beside its arrays, without reading these; None if none is readable.
+
+    Raises:
+        InputError: it is of a newer format.
+    """
+    for step in reversed(steps(folder)):
+        path = Path(folder) / f"step_{step}"
+        try:
+            with sealed.opened(path) as descriptor:
+                return sealed.read_manifest(path, KIND, descriptor).extra
+        except sealed.Broken:
+            continue
+    return None
+
+
 def load_newest(folder: Path, like: PyTree) -> Loaded:
     """Loads the newest checkpoint that is sound.
 

@@ -6,8 +6,11 @@ so threads fill the cores, and everything that JAX has compiled is shared betwee
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+
+LAST_SECONDS = 5.0  # that interrupted work may take to come to its next finding; it does not outlive the process
 
 
 class Failure(NamedTuple):
@@ -70,5 +73,6 @@ def fan_out(jobs: Sequence[Callable[[], Iterable[Any]]], workers: int) -> Iterat
                 yield finding
     finally:
         stop.set()
+        deadline = time.monotonic() + LAST_SECONDS
         for thread in threads:
-            thread.join(timeout=30.0)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))

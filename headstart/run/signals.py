@@ -7,19 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from headstart.errors import Interrupted
+
 STOPPING = (signal.SIGTERM, signal.SIGINT)
-
-
-class Interrupted(BaseException):
-    """The run was asked to stop, and has saved. Not an `Exception`: nothing that catches faults may swallow it.
-
-    Attributes:
-        exit_code: 128 + the signal's number: 143 for SIGTERM, 130 for Ctrl-C.
-    """
-
-    def __init__(self, number: int):
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
 
 
 class Stop:

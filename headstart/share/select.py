@@ -90,7 +90,7 @@ class Selection:
         new = steps.weights(demonstrations)
         folds = self.validator.folds(seed, steps, demonstrations)
         refused: list[Refusal] = []
-        fallback: tuple[SkillModel, SkillParams] | None = None
+        fallback = new
         for mode, past, weights in self._attempts(steps):
             for model in self.models:
                 if not weights.any() and mode != "independent":
@@ -101,10 +101,9 @@ class Selection:
                 if verdict.right:
                     return Choice(mode, past, model, model.fit(steps, training), tuple(refused))
                 refused.append(Refusal(mode, past, f"{_name(model)}: {verdict.reason}", written(steps, verdict)))
-                if model is self.models[0] and training.any():
-                    fallback = model, model.fit(steps, training)
-        model, params = fallback or (self.models[0], self.models[0].fit(steps, new))
-        return Choice(None, (), model, params, tuple(refused))
+                fallback = training
+        model = self.models[0]
+        return Choice(None, (), model, model.fit(steps, fallback), tuple(refused))
 
     def _attempts(self, steps: SkillSteps) -> Sequence[tuple[Mode, tuple[int, ...], Weights]]:
         attempts: list[tuple[Mode, tuple[int, ...], Weights]] = []

@@ -1,5 +1,8 @@
 """Where the film's camera stands: it follows the robot along, keeps its height and does not shake."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 import math
 from typing import NamedTuple
 

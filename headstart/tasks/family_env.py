@@ -101,7 +101,7 @@ class FamilyEnv(gymnasium.Env):
 
     def _seen(self) -> Any:
         """Observes, in the types of the observation space."""
-        obs = self._play.observe(self._task)
+        obs = self._play.observe()
         if self._tells:
             obs = {"state": obs, "task": np.array(self._task.spec, np.float32)}
         return _like(self.observation_space, obs)
@@ -111,7 +111,7 @@ class FamilyEnv(gymnasium.Env):
         goal, radius = self._task.reward.get("goal"), getattr(self.family, "goal_radius", None)
         if goal is None or radius is None:
             return {}
-        place = np.asarray(self._play.observe(self._task))[: np.size(goal)]
+        place = np.asarray(self._play.observe())[: np.size(goal)]
         near = terminated or bool(np.linalg.norm(place - np.asarray(goal)) <= radius)
         return {"is_success": near, "success": near}
 
@@ -132,23 +132,32 @@ def _like(space: spaces.Space, value: Any) -> Any:
 
 
 class _JaxPlay:
-    """Plays one environment of pure functions; each is compiled once."""
+    """Plays one environment of pure functions: a reset or a step, and what is seen then, are one compiled call."""
 
     def __init__(self, family: Any):
-        self._reset, self._step, self._observe = jax.jit(family.reset), jax.jit(family.step), jax.jit(family.observe)
+        def reset(seed, task):
+            state = family.reset(jax.random.key(seed), task)
+            return state, family.observe(state, task)
+
+        def step(seed, state, action, task):
+            outcome = family.step(jax.random.key(seed), state, action, task)
+            return outcome, family.observe(outcome.state, task)
+
+        self._reset, self._step = jax.jit(reset), jax.jit(step)
         self._state: Any = None
+        self._obs: Any = None
 
     def reset(self, seed: int, task: Task) -> None:
-        self._state = self._reset(jax.random.key(seed), task)
+        self._state, self._obs = self._reset(np.uint32(seed), task)
 
     def step(self, seed: int, action: Any, task: Task) -> Any:
         _begun(self._state)
-        outcome = self._step(jax.random.key(seed), self._state, action, task)
+        outcome, self._obs = self._step(np.uint32(seed), self._state, action, task)
         self._state = outcome.state
         return outcome
 
-    def observe(self, task: Task) -> Any:
-        return self._observe(self._state, task)
+    def observe(self) -> Any:
+        return self._obs
 
 
 class _HostPlay:
@@ -169,7 +178,7 @@ class _HostPlay:
         first: Any = [np.asarray(column)[0] for column in outcome[1:]]
         return type(outcome)(outcome.state, *first)
 
-    def observe(self, task: Task) -> Any:
+    def observe(self) -> Any:
         return jax.tree.map(lambda leaf: np.asarray(leaf)[0], self._family.observe(self._state))
 
     def place(self, qpos: np.ndarray, qvel: np.ndarray) -> None:

@@ -1,5 +1,8 @@
 """What is needed to draw an episode, taken down while it is played, and drawn afterwards."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -154,12 +157,12 @@ def paint(family: Any, task: Task, obs: Float[np.ndarray, "time channel"], width
         return paint_pendulum(np.arctan2(obs[:, 1], obs[:, 0]), width=width, height=height)
     if not isinstance(family, PointMaze | PointNavigation):
         raise InputError(f"{getattr(family, 'name', family)}: this world cannot be drawn, so there is no film of it")
-    goal, size = np.asarray(task.reward["goal"]), {"width": width, "height": height}
+    goal, low, high, wall = np.asarray(task.reward["goal"]), (0.0, 0.0), (0.0, 0.0), None
     if isinstance(family, PointMaze):
-        wall = np.asarray(family.layout.wall, bool)
-        corner = (float(wall.shape[1]), float(wall.shape[0]))
-        return paint_path(
-            obs[:, :2], goal, low=(0.0, 0.0), high=corner, walls=wall, goal_radius=family.goal_radius, **size
-        )
-    side = 1.35 * max(family.extent, float(np.abs(obs).max(initial=0.0)))
-    return paint_path(obs[:, :2], goal, low=(-side, -side), high=(side, side), goal_radius=family.goal_radius, **size)
+        wall = family.layout.wall
+        high = (float(wall.shape[1]), float(wall.shape[0]))
+    else:
+        side = 1.35 * max(family.extent, float(np.abs(obs).max(initial=0.0)))
+        low, high = (-side, -side), (side, side)
+    radius = family.goal_radius
+    return paint_path(obs[:, :2], goal, low=low, high=high, walls=wall, goal_radius=radius, width=width, height=height)

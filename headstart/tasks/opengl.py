@@ -4,6 +4,9 @@
 `frames.npy` there. A driver that draws in software is refused: casting rays is as good there, and faster.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 import os
 import subprocess
 import sys

@@ -5,6 +5,9 @@ a geom or of a shadow are cast again with four rays. Primitives have exact norma
 come from neighbouring hits.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 import math
 from typing import NamedTuple
 

@@ -1,5 +1,8 @@
 """Pictures of MuJoCo worlds: by OpenGL where a graphics card draws it, else by casting rays through the scene."""
 
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo is a compiled module without type stubs.
+
 from typing import Literal
 
 import mujoco

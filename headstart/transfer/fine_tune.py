@@ -1,6 +1,6 @@
 """Fine-tuning on whole target episodes: the few that there are, packed into one rollout for an on-policy learner."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import jax
@@ -35,7 +35,7 @@ class OnPolicy:
     """
 
     learner: Learner
-    graft: Graft = Graft(parts=("params", "critic", "returns"))
+    graft: Graft = field(default_factory=lambda: Graft(parts=("params", "critic", "returns")))
 
     @property
     def policy(self) -> Policy:

@@ -1,7 +1,7 @@
 """The few-shot protocol: a policy meets a metered target, and after k episodes it is said what that was worth.
 
-0-shot is the policy as it came; k-shot is after k target episodes of interaction, with the way of adapting fixed before.
-What is evaluated is the greedy policy, in episodes that are kept apart from those that were learnt from.
+0-shot is the policy as it came; k-shot is after k target episodes of interaction, with the way of adapting fixed
+before. What is evaluated is the greedy policy, in episodes that are kept apart from those that were learnt from.
 
 Source: lecture slide "Learning from very little data"; Taylor and Stone 2009, "Transfer learning for reinforcement
 learning domains", section 2.
@@ -63,7 +63,14 @@ class FewShot:
         if self.batch < 1 or self.evaluation_episodes < 1:
             raise InputError("at least one episode a batch and one of evaluation are needed")
 
-    def meet(self, key: Key[Array, ""], target: Target, tuning: FineTuning, source: State | None) -> Iterator[Shot]:
+    def meet(
+        self,
+        key: Key[Array, ""],
+        target: Target,
+        tuning: FineTuning,
+        source: State | None,
+        key_evaluate: Key[Array, ""],
+    ) -> Iterator[Shot]:
         """Spends the target's episodes and yields what the policy is worth at each of `shots`.
 
         Args:
@@ -71,11 +78,12 @@ class FewShot:
             target: the metered handle.
             tuning: how episodes are learnt from.
             source: the state that a source ended in; None starts from scratch.
+            key_evaluate: of the evaluation episodes; methods that are given one key meet the same ones.
 
         Raises:
             BudgetExceeded: where the ledger allows fewer episodes than `shots` asks for.
         """
-        key_start, key_evaluate, key = jax.random.split(key, 3)
+        key_start, key = jax.random.split(key)
         greedy = dataclasses.replace(tuning.policy, deterministic=True)  # pyright: ignore[reportArgumentType]
         state, practice, wall = tuning.start(key_start, source), [], 0.0
         for shots in self.shots:

@@ -1,10 +1,14 @@
 """The host half of the seam: nothing crosses an episode, ends are what they are, broken steps teach nobody."""
 
+import time
+from dataclasses import dataclass, field
+
 import jax
 import numpy as np
 import pytest
 
 from headstart.data.host import Seeds, begin_host, collect_host, mix
+from headstart.errors import Fault
 from headstart.types import Task
 from tests.worlds import Constant, Counting, Remembering
 
@@ -127,3 +131,41 @@ def test_a_world_that_is_not_wanted_is_never_begun():
     rollout, carry = collect_host(KEY, world, Constant(), {}, carry, tasks, 5, resting=resting)
     np.testing.assert_array_equal(carry.world[0]["episode"], [0, -1])
     np.testing.assert_array_equal(rollout.valid.sum(axis=0), [3, 0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """A world of which one half batch raises at once while the other is stepped slowly; counts the slow one's steps."""
+
+    world: Counting
+    slow: list = field(default_factory=list)
+
+    def __getattr__(self, name):
+        return getattr(self.world, name)
+
+    def step(self, seeds, state, action, where):
+        if state["number"][0] > 0:
+            raise Fault("the second half broke")
+        self.slow.append(1)
+        time.sleep(0.01)
+        return self.world.step(seeds, state, action, where)
+
+
+def test_a_half_that_fails_stops_the_other():
+    world = Failing(world=Counting(lengths=(9,)))
+    with pytest.raises(Fault, match="second half broke"):
+        roll(world, n=16, steps=300)
+    assert len(world.slow) < 300
+
+
+def test_a_running_episode_keeps_the_task_that_it_began_with():
+    world, first, later = Counting(lengths=(3, 5)), pool(4), Task({}, {"number": np.arange(10, 17, dtype=np.float32)})
+    carry = begin_host(KEY, world, Constant(), {}, first, 4)
+    _, carry = collect_host(KEY, world, Constant(), {}, carry, first, 4)
+    rollout, carry = collect_host(KEY, world, Constant(), {}, carry, later, 7)
+    number = rollout.task.reward["number"]
+    np.testing.assert_array_equal(number, rollout.obs[..., 0], "what is recorded is what the world was given")
+    np.testing.assert_array_equal(number[0], [0, 1, 2, 3])
+    # environment 0 began episode 1 with row 4 % 4 of the first pool, ends it after 2 steps, then takes row 8 % 7
+    np.testing.assert_array_equal(number[:, 0], [0, 0, 11, 11, 11, 15, 15])
+    np.testing.assert_array_equal(carry.task.reward["number"], carry.obs[..., 0])

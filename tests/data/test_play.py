@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 from headstart.data.collect import WIDTH, play
+from headstart.nets.policies import GaussianPolicy
+from headstart.tasks.catalogue import family
+from headstart.tasks.fixed import Fixed
 from headstart.types import Task
 from tests.worlds import Constant, Counting
 
@@ -21,3 +24,11 @@ def test_every_episode_is_whole_and_of_its_own_task(episodes):
         assert (episode.obs[:, 0, 0] == i).all()
         assert episode.terminated[-1, 0] and not episode.terminated[:-1].any()
         assert episode.valid.all()
+
+
+def test_a_batch_that_rests_altogether_is_left_alone():
+    hopper = family("hopper")
+    policy = GaussianPolicy(observation=hopper.observation, action=hopper.action, hidden=(8,))
+    tasks = Fixed(task=hopper.task()).sample(jax.random.key(0), (), 2)
+    played = play(jax.random.key(0), hopper, policy, policy.init(jax.random.key(1)), tasks, 2)
+    assert all(episode.terminated[-1, 0] and len(episode.reward) < 128 for episode in played)

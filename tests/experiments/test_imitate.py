@@ -6,8 +6,9 @@ import pytest
 
 from headstart.data.demonstrations import write_demonstrations
 from headstart.errors import InputError
+from headstart.experiments.enough import first_enough
 from headstart.experiments.imitate import Imitate, imitate
-from headstart.experiments.set_table import SetTable, Source, first_enough, past_sources, summarise, table
+from headstart.experiments.set_table import SetTable, Source, past_sources, summarise, table
 from headstart.experiments.table_twin import PLACES, new_table, teach
 from headstart.share.bundle import read_controller
 from headstart.share.hierarchical import Interpreter

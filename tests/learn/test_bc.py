@@ -17,16 +17,20 @@ SPACE, ACTION = Box((2,)), Box((1,), -1.0, 1.0)
 OBS = jax.random.uniform(KEY, (512, 2), minval=-1.0, maxval=1.0)
 
 
-@pytest.mark.parametrize("make", [GaussianPolicy, SquashedPolicy])
-def test_recovers_a_known_demonstrator_and_its_spread(make):
-    policy = make(observation=SPACE, action=ACTION, hidden=(32,))
-    learner = BC(policy=policy, learning_rate=1e-2, steps=300, minibatch_size=128)
+LEARNERS = {
+    make.__name__: BC(policy=make(observation=SPACE, action=ACTION, hidden=(32,)), learning_rate=1e-2, steps=300)
+    for make in (GaussianPolicy, SquashedPolicy)
+}
+
+
+@pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+def test_recovers_a_known_demonstrator_and_its_spread(learner):
     means = 0.5 * OBS[:, :1] - 0.3 * OBS[:, 1:]
     batch = Demonstration(OBS, means + 0.05 * jax.random.normal(KEY, means.shape))
     state = learner.init(KEY)
     for key in jax.random.split(KEY, 3):
         state, metrics = learner.update(key, state, batch)
-    greedy, _ = dataclasses.replace(policy, deterministic=True).apply(KEY, state.params, (), OBS)
+    greedy, _ = dataclasses.replace(learner.policy, deterministic=True).apply(KEY, state.params, (), OBS)
     np.testing.assert_allclose(greedy, means, atol=0.1)
     # the least that a normal of this spread can reach: log σ + ½ (1 + log 2π)
     assert metrics["train/loss"] == pytest.approx(np.log(0.05) + 1.419, abs=0.15)
@@ -34,27 +38,19 @@ def test_recovers_a_known_demonstrator_and_its_spread(make):
 
 def test_recovers_choices():
     policy = CategoricalPolicy(observation=SPACE, action=Discrete(3), hidden=(32,))
-    learner = BC(policy=policy, learning_rate=1e-2, steps=300, minibatch_size=128)
+    learner = BC(policy=policy, learning_rate=1e-2, steps=300)
     choice = (OBS[:, 0] > 0).astype(jnp.int32) + (OBS[:, 1] > 0).astype(jnp.int32)
     state, _ = learner.update(KEY, learner.init(KEY), Demonstration(OBS, choice))
     greedy, _ = dataclasses.replace(policy, deterministic=True).apply(KEY, state.params, (), OBS)
     assert (greedy == choice).mean() > 0.97
 
 
-def test_rows_that_are_not_finite_are_left_out_and_counted():
-    policy = GaussianPolicy(observation=SPACE, action=ACTION, hidden=(32,))
-    learner = BC(policy=policy, steps=20, minibatch_size=128)
-    action = OBS[:, :1]
-    spoilt = Demonstration(OBS.at[3, 0].set(jnp.nan), action.at[5].set(jnp.inf))
+def test_rows_that_are_not_finite_are_left_out_and_counted_and_the_others_set_the_scale():
+    learner = LEARNERS["GaussianPolicy"]
+    spoilt = Demonstration(OBS.at[3, 0].set(jnp.nan), OBS[:, :1].at[5].set(jnp.inf))
     state, metrics = learner.update(KEY, learner.init(KEY), spoilt)
     assert metrics["faults/invalid_rows"] == 2
     assert metrics["faults/nonfinite_update"] == 0
     assert state.params["normalizer"]["count"] == 510
+    np.testing.assert_allclose(state.params["normalizer"]["var"], np.delete(OBS, [3, 5], axis=0).var(0), rtol=1e-4)
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(state))
-
-
-def test_the_normaliser_learns_the_demonstrations_scale():
-    policy = GaussianPolicy(observation=SPACE, action=ACTION, hidden=(32,))
-    learner = BC(policy=policy, steps=20, minibatch_size=128)
-    state, _ = learner.update(KEY, learner.init(KEY), Demonstration(OBS, OBS[:, :1]))
-    np.testing.assert_allclose(state.params["normalizer"]["var"], OBS.var(0), rtol=1e-4)

@@ -31,8 +31,8 @@ def arms(seeds=3, spread=0.12, means=MEANS):
             found.append(
                 {
                     "method": method, "shots": k, **summarize(per_seed), "per_seed": per_seed.tolist(),
-                    "adaptation_episodes": 0 if "zero" in method else k * seeds, "selection_episodes": 0,
-                    "evaluation_episodes": 20 * seeds, "target_steps": k * seeds * 400, "wall_seconds": 11.0 + k,
+                    "adaptation_episodes": 0 if "zero" in method else k, "selection_episodes": 0,
+                    "evaluation_episodes": 20, "target_steps": k * 400, "wall_seconds": 11.0 + k,
                 }
             )  # fmt: skip
     return found

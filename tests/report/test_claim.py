@@ -60,6 +60,15 @@ def test_negative_transfer_is_said():
     assert "Transfer hurt: fine-tune nominal at k = 5 did worse than scratch." in text
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_below_three_seeds_nothing_is_concluded(seeds):
+    few = [arm(a.method, a.shots, a.low, a.iqm, a.high, seeds) for a in (*SCRATCH, arm("fine-tune x", 5, 90, 91, 92))]
+    assert verdict(few[2], few[1]) == "open"
+    assert claim(run(*few)).startswith(f"Nothing can be concluded from {seeds} seed")
+    assert "beat" not in claim(run(*few)) and "hurt" not in claim(run(*few))
+    assert all(found.difference is None for found in worth(run(*few)))
+
+
 def test_the_oracle_is_no_method_of_transfer():
     text = claim(run(*SCRATCH, arm("oracle", 5, 90, 95, 99), arm("fine-tune nominal", 5, 25, 40, 50)))
     assert "oracle" not in text.lower() and "no evidence" in text

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.run import children
 import numpy as np
 import pytest
-from tests.run.faulty_disk import Disk, Recorder, Refuser, after_power_loss, materialise
 
 from headstart.errors import Fault, InputError
 from headstart.run import checkpoint, disk, sealed
+from tests.run import children
+from tests.run.faulty_disk import Disk, Recorder, Refuser, after_power_loss, materialise
 
 HERE = Path(__file__).parent
 CODES = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS)

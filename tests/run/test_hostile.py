@@ -5,12 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.run import children
 import numpy as np
 import pytest
 
 from headstart.errors import InputError
 from headstart.run import checkpoint, disk
+from tests.run import children
 
 HERE = Path(__file__).parent
 

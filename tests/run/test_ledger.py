@@ -5,12 +5,12 @@ import signal
 import subprocess
 from contextlib import ExitStack
 
-from tests.run import children
 import pytest
 
 from headstart.errors import Fault, InputError
 from headstart.run import disk
 from headstart.run.ledger import BudgetExceeded, Counts, Ledger
+from tests.run import children
 
 
 def test_counts_of_every_purpose_are_apart(tmp_path):

@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 
-from tests.run import children
 import pytest
 
 from headstart.errors import InputError
 from headstart.run import lock
+from tests.run import children
 
 HOLDER = """
 import sys, time

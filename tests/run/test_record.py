@@ -8,7 +8,6 @@ import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
 
-from tests.run import children
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ import pytest
 import headstart
 from headstart.errors import Fault, InputError
 from headstart.run import disk, metrics, record
+from tests.run import children
 
 
 def created(path):

@@ -4,14 +4,16 @@ import os
 import signal
 import threading
 
-from tests.run import children
 import pytest
 
-from headstart.run.signals import STOPPING, Interrupted, stoppable
+from headstart.errors import Interrupted
+from headstart.run.signals import STOPPING, stoppable
+from tests.run import children
 
 LOOP = """
 import sys, time
-from headstart.run.signals import Interrupted, stoppable
+from headstart.errors import Interrupted
+from headstart.run.signals import stoppable
 try:
     with stoppable() as stop:
         print("running", flush=True)

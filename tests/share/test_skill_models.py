@@ -178,7 +178,7 @@ def test_rules_do_not_believe_one_wrong_annotation_among_many():
 
 
 def test_rules_end_a_loop_by_comparing_the_counter_with_an_argument():
-    """A loop as in building a level of a pyramid: loop(n) acts n times, and then returns. From n = 2, 3, 5 to 4 and 7."""
+    """As in building a level of a pyramid: loop(n) acts n times and returns. Learned from n = 2, 3, 5 for 4 and 7."""
 
     def loop(n):
         rows = [((float(n),), i, "a" if i else None, (), "a", (float(i),)) for i in range(n)]

@@ -40,7 +40,10 @@ class Engine:
         self._views = [randomizer.views(each) for each in self._models]
         self._scratch = mujoco.MjData(model)
         self._threads = [mujoco.MjData(model) for _ in range(max(1, threads))]
-        self._rollout = Rollout(nthread=threads)
+        few = threads // 2 if threads > 3 else 0  # one thread would only add a hand-over to the calling thread
+        self._alone, self._beside = Rollout(nthread=threads), Rollout(nthread=few)
+        self._few = self._threads[: max(1, few)]
+        self.beside = False  # another engine steps at the same time, and this one leaves half of the threads to it
         self._steps = robot.about.frame_skip
         self._watched = [model.body(name).id for name in robot.about.watched]
         # a Runge-Kutta step computes positions once more after the sensors, and these are what Gymnasium reads
@@ -81,6 +84,8 @@ class Engine:
         if rows is None:
             return self._advance(self._models, state, control)
         after, positions = state.copy(), np.zeros((len(state), len(self._watched), 3))
+        if not rows.size:  # MuJoCo's rollout of no environment ends the process
+            return after, positions
         after[rows], positions[rows] = self._advance([self._models[row] for row in rows], state[rows], control[rows])
         return after, positions
 
@@ -104,9 +109,10 @@ class Engine:
             return self._advance_one_by_one(models, state, control)
         n = len(state)
         self._control[:n] = control[:, None]
-        self._rollout.rollout(
+        pool, threads = (self._beside, self._few) if self.beside else (self._alone, self._threads)
+        pool.rollout(
             models,
-            self._threads,
+            threads,
             state,
             self._control[:n],
             skip_checks=True,
@@ -148,17 +154,22 @@ class Engines:
     threads: int
     most: int = 6
     _idle: list[Engine] = field(default_factory=list)  # the one that was idle for longest comes first
+    _busy: list[Engine] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def lend(self, values: Values, held: Values | None = None) -> Iterator[Engine]:
         """Lends an engine that holds `values`, by preference the one that holds `held` now."""
         engine = self._take(values if held is None else held)
+        with self._lock:
+            self._busy.append(engine)
         try:
             engine.hold(values)
+            engine.beside = len(self._busy) > 1
             yield engine
         finally:
             with self._lock:
+                self._busy.remove(engine)
                 self._idle.append(engine)
 
     def _take(self, held: Values) -> Engine:

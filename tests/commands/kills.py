@@ -1,0 +1,163 @@
+"""Training runs that are killed at random moments and taken up again, until they have reached their end."""
+
+import hashlib
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from headstart.run import checkpoint, sealed
+from headstart.run.record import RunFolder
+from tests.run.children import ENVIRONMENT
+
+POLL_SECONDS = 0.003
+IN_START_UP = 0.25  # of the kills: in imports, compilation and loading, before the first line of metrics
+ON_POLICY = ("--learner", "ppo", "--envs", "8", "--steps", "8192", "--checkpoint-every", "1024")
+OFF_POLICY = ("--learner", "sac", "--envs", "4", "--steps", "1280", "--checkpoint-every", "64")
+CONFIGURATIONS = {
+    "pendulum by PPO": ("pendulum", *ON_POLICY),
+    "point maze by PPO": ("point_maze", *ON_POLICY),
+    "hopper by PPO": ("hopper", *ON_POLICY, "--randomize", "mild"),
+    "pendulum by SAC": ("pendulum", *OFF_POLICY),
+    "hopper by SAC": ("hopper", *OFF_POLICY),
+}
+
+
+class Ended(NamedTuple):
+    """What must not depend on how often a run was killed.
+
+    Attributes:
+        state: SHA-256 of the arrays of the last checkpoint.
+        step: of that checkpoint.
+        metrics: SHA-256 of `metrics.jsonl`.
+        policy: SHA-256 of the arrays of the policy bundle.
+    """
+
+    state: str
+    step: int
+    metrics: str
+    policy: str
+
+
+class Reference(NamedTuple):
+    """An uninterrupted run.
+
+    Attributes:
+        words: what follows `headstart train`.
+        ended: how it ended.
+        start_seconds: until its first line of metrics.
+        work_seconds: from there to its end.
+        metrics_size: of `metrics.jsonl` at the end, by which others tell how far they are.
+    """
+
+    words: tuple[str, ...]
+    ended: Ended
+    start_seconds: float
+    work_seconds: float
+    metrics_size: int
+
+
+def headstart(*words: object) -> list[str]:
+    """Returns the command line of a child."""
+    return [sys.executable, "-m", "headstart", *map(str, words)]
+
+
+def start(*words: object) -> subprocess.Popen:
+    """Starts `headstart` with what it says on one pipe."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(headstart(*words), env=ENVIRONMENT, **pipes)
+
+
+def go_on(folder: Path, words: tuple[str, ...]) -> subprocess.Popen:
+    """Begins a run, or goes on with it if it got as far as having a `config.json`."""
+    if RunFolder(path=folder).config.exists():
+        return start("resume", folder)
+    return start("train", *words, "--deterministic", "--out", folder)
+
+
+def finish(child: subprocess.Popen) -> str:
+    """Waits for a good end and returns what was said."""
+    said, _ = child.communicate(timeout=600)
+    assert child.returncode == 0, said
+    return said
+
+
+def ended(folder: Path) -> Ended:
+    """Reads how a run ended."""
+    run = RunFolder(path=folder)
+    step = checkpoint.steps(run.checkpoints)[-1]
+    state, policy = run.checkpoints / f"step_{step}" / sealed.STATE, folder / "policy" / sealed.STATE
+    return Ended(digest(state), step, digest(run.metrics), digest(policy))
+
+
+def digest(path: Path) -> str:
+    """Returns the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def size(path: Path) -> int:
+    """Returns the size of a file, 0 if there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def wait_until(holds: Callable[[], bool], child: subprocess.Popen) -> None:
+    """Waits until something holds or the child has ended."""
+    while child.poll() is None and not holds():
+        time.sleep(POLL_SECONDS)
+
+
+def reference(folder: Path, words: tuple[str, ...]) -> Reference:
+    """Plays a run from beginning to end, twice: the first compiles, the second is measured and must end alike."""
+    finish(go_on(folder / "cold", words))
+    began, metrics = time.monotonic(), RunFolder(path=folder / "warm").metrics
+    child = go_on(folder / "warm", words)
+    wait_until(lambda: size(metrics) > 0, child)
+    working = time.monotonic()
+    finish(child)
+    finished = time.monotonic()
+    assert ended(folder / "warm") == ended(folder / "cold")
+    return Reference(words, ended(folder / "warm"), working - began, finished - working, size(metrics))
+
+
+def kill_at_random(folder: Path, aim: Reference, chance: random.Random) -> bool:
+    """Starts a run or goes on with it, and kills it at a random moment. Returns whether that came before its end."""
+    metrics = RunFolder(path=folder).metrics
+    before, child = size(metrics), go_on(folder, aim.words)
+    if chance.random() < IN_START_UP:
+        deadline = time.monotonic() + chance.random() * aim.start_seconds
+    else:
+        # a run that is taken up first cuts its metrics back, then adds to them
+        written = metrics.stat().st_mtime_ns if before else 0
+        wait_until(lambda: size(metrics) > 0 and metrics.stat().st_mtime_ns != written, child)
+        left = 1 - before / aim.metrics_size  # what its last checkpoint did not have is still to be added
+        deadline = time.monotonic() + chance.random() * left * aim.work_seconds
+    wait_until(lambda: time.monotonic() >= deadline, child)
+    child.kill()
+    said, _ = child.communicate()
+    assert child.returncode in (0, -9), said
+    return child.returncode == -9
+
+
+def survive(folder: Path, aim: Reference, kills: int, seed: int) -> list[Ended]:
+    """Kills runs until `kills` kills have met a living one; returns how each run ended, the last one without a kill."""
+    chance, ends, met = random.Random(seed), [], 0
+    folder.mkdir()
+    while met < kills:
+        path = folder / f"run-{len(ends)}"
+        if kill_at_random(path, aim, chance):
+            met += 1
+        else:
+            ends.append(ended(path))
+    path = folder / f"run-{len(ends)}"
+    finish(go_on(path, aim.words))
+    return [*ends, ended(path)]
+
+
+def side_by_side(work: Callable[[Any], Any], given: list[Any], workers: int = 2) -> list[Any]:
+    """Does several things at once: most of a child's life is spent on one core."""
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, given))

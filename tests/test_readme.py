@@ -1,0 +1,122 @@
+"""Every number in the README comes from a file in `results/`: the tables are made here, and held against the page.
+
+`python tests/test_readme.py` writes them into the page.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+
+def result(name):
+    return json.loads((ROOT / "results" / name).read_text())
+
+
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def transfer():
+    found = result("transfer_hopper.json")
+    shots = sorted({arm["shots"] for arm in found["arms"]})
+    lines = ["| return on the target | " + " | ".join(f"k = {k}" for k in shots) + " |"]
+    lines.append("|---|" + "---|" * len(shots))
+    for method in dict.fromkeys(arm["method"] for arm in found["arms"]):
+        cells = {arm["shots"]: arm for arm in found["arms"] if arm["method"] == method}
+        texts = [
+            f"{number(cells[k]['iqm'])} [{number(cells[k]['low'])}, {number(cells[k]['high'])}]" if k in cells else ""
+            for k in shots
+        ]
+        lines.append(f"| {method} | " + " | ".join(texts) + " |")
+    versions = found["versions"]
+    lines += ["", verdict(found["arms"])]
+    lines += [
+        "",
+        f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, undiscounted return of "
+        f"{max(arm['evaluation_episodes'] for arm in found['arms'])} evaluation episodes for each seed; made by "
+        f"`{found['extra']['command']}` in {found['extra']['wall_seconds'] / 60:.1f} minutes on two cores, MuJoCo "
+        f"{versions['mujoco']}, JAX {versions['jax']}: [results/transfer_hopper.json](results/transfer_hopper.json). "
+        "The oracle goes on from the randomized source on the target as if that cost nothing.",
+    ]
+    return "\n".join(lines)
+
+
+def verdict(arms):
+    """Says what beat what: only where the intervals do not touch."""
+    at = {(arm["method"], arm["shots"]): arm for arm in arms}
+    tuned = [(at[f"fine-tune {kind}", k], at["scratch", k]) for kind in ("nominal", "randomized") for k in (1, 5, 20)]
+    won = sum(arm["low"] > scratch["high"] for arm, scratch in tuned)
+    nominal, randomized = at["zero-shot nominal", 0], at["zero-shot randomized", 0]
+    clear = randomized["low"] > nominal["high"]
+    pairs = sum(r > n for n, r in zip(nominal["per_seed"], randomized["per_seed"], strict=True))
+    more = "beats" if clear else "is above" if randomized["iqm"] > nominal["iqm"] else "is below"
+    seeds = len(nominal["per_seed"])
+    doubt = "" if clear else f", but the intervals overlap (better in {pairs} of {seeds} seeds): no proof"
+    return (
+        f"Fine-tuning a pretrained policy beat learning from scratch, with intervals that do not touch, in {won} of "
+        f"{len(tuned)} comparisons (two sources, three k). Zero-shot, randomized pretraining {more} nominal{doubt}."
+    )
+
+
+READINGS = {
+    "demonstrations": "held-out demonstrations are right",
+    "unused": "that choice is right on every unused one",
+    "hindsight": "best class in hindsight",
+}
+
+
+def imitation():
+    found = result("set_table_SetTable.json")
+    lines = [
+        "| demonstrations needed, until | " + " | ".join(READINGS.values()) + " |",
+        "|---|" + "---|" * len(READINGS),
+    ]
+    for arm, readings in found["arms"].items():
+        lines.append(f"| {arm} | " + " | ".join(needed(readings.get(name)) for name in READINGS) + " |")
+    slide = {arm: "failed" if pair is None else f"{pair[0]} ± {pair[1]}" for arm, pair in found["slide"].items()}
+    past = ", ".join(f"{found['demonstrations'][task]} of {task}" for task in found["past"])
+    lines += [
+        "",
+        f"Mean ± standard error over {found['orders']} random orders of {found['demonstrations'][found['task']]} "
+        f"demonstrations of {found['task']}, with {past} as the past task; made by `{found['command']}`. On the "
+        f"lecture's slide: {', '.join(f'{arm} {said}' for arm, said in slide.items())}.",
+    ]
+    return "\n".join(lines)
+
+
+def needed(reading):
+    if reading is None:
+        return ""
+    of = reading["all"]
+    return "failed" if of["mean"] is None else f"{of['mean']:.2f} ± {of['standard_error']:.2f}"
+
+
+SECTIONS: dict[str, Callable[[], str]] = {"transfer": transfer, "imitation": imitation}
+
+
+def between(name, page):
+    return re.search(rf"(<!-- {name}: [^>]*-->\n)(.*?)(<!-- end -->)", page, flags=re.S)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_the_page_says_what_the_results_say(name):
+    found = between(name, README.read_text())
+    assert found and found[2].strip() == SECTIONS[name]().strip()
+
+
+def test_no_section_is_left_out():
+    assert re.findall(r"<!-- (\w+): made by", README.read_text()) == list(SECTIONS)
+
+
+if __name__ == "__main__":
+    page = README.read_text()
+    for name, make in SECTIONS.items():
+        found = between(name, page)
+        page = page[: found.start(2)] + "\n" + make() + "\n\n" + page[found.end(2) :]
+    README.write_text(page)
