@@ -147,17 +147,16 @@ class MujocoFamily:
         delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
         with self._engines.lend(state.dynamics) as engine:
             physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay], rows)
-        after = state._replace(
-            physics=physics, bodies=bodies, queue=queue, error=self._error(np.asarray(seeds), state.dynamics)
-        )
-        valid: Any = ~where | self._intact(state, after)
-        kept = ~where | ~valid  # what rests, and what broke, stays what it was: finite
-        if kept.any():
-            after = _keep(kept, state, after)
-            action = np.where(kept[:, None], np.zeros((), action.dtype), action)
-        now = self._split(after)
-        reward: Any = np.where(kept, 0.0, self.robot.reward(self._split(state), now, action, state.reward))
-        return Outcome(after, reward, self.robot.terminated(now) & ~kept, np.zeros_like(valid), valid)
+        error = self._error(np.asarray(seeds), state.dynamics)
+        after = WorldState(physics, bodies, queue, error, state.dynamics, state.reward)
+        intact = self._intact(state, after)
+        if rows is None and intact.all():
+            return self._judged(state, after, action, intact)
+        kept = ~(where & intact)  # what rests, and what broke, stays what it was: finite
+        action = np.where(kept[:, None], np.zeros((), action.dtype), action)
+        outcome = self._judged(state, _keep(kept, state, after), action, intact | ~where)
+        reward: Any = np.where(kept, 0.0, outcome.reward)
+        return outcome._replace(reward=reward, terminated=outcome.terminated & ~kept)
 
     def place(
         self, state: WorldState, qpos: Float[Any, "env position"], qvel: Float[Any, "env velocity"]
@@ -194,6 +193,10 @@ class MujocoFamily:
     def _engines(self) -> Engines:
         return Engines(self._randomizer, self.threads)
 
+    @cached_property
+    def _scale(self) -> Float[np.ndarray, " channel"]:
+        return np.array(self.robot.about.scale)
+
     def _nominal(self) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.dynamics.nominal(), self.rewards.nominal()
 
@@ -201,20 +204,24 @@ class MujocoFamily:
         end = 1 + self._model.nq
         return Physics(state.physics[:, 1:end], state.physics[:, end : end + self._model.nv], state.bodies)
 
+    def _judged(self, before: WorldState, after: WorldState, action: np.ndarray, valid: Any) -> Outcome:
+        now = self._split(after)
+        reward: Any = self.robot.reward(self._split(before), now, action, after.reward)
+        return Outcome(after, reward, self.robot.terminated(now), np.zeros_like(valid), valid)
+
     def _error(
         self, seeds: Int[np.ndarray, " env"], dynamics: Float[np.ndarray, "env parameter"]
     ) -> Float[np.ndarray, "env channel"]:
-        scale, noise = np.asarray(self.robot.about.scale), dynamics[:, self._randomizer.column[NOISE]]
+        noise, channels = dynamics[:, self._randomizer.column[NOISE]], len(self._scale)
         if not noise.any():
-            return np.zeros((len(seeds), len(scale)))
-        return noise[:, None] * scale * draws.normal(seeds, len(scale), _NOISE)
+            return np.zeros((len(seeds), channels))
+        return noise[:, None] * self._scale * draws.normal(seeds, channels, _NOISE)
 
     def _intact(self, before: WorldState, after: WorldState) -> Bool[np.ndarray, " env"]:
         # the engine stops the clock of an environment at its first warning: bad positions, bad control, full buffers
-        step = self._model.opt.timestep
-        clock = after.physics[:, 0] > before.physics[:, 0] + (self.robot.about.frame_skip - 0.5) * step
+        least = (self.robot.about.frame_skip - 0.5) * self._model.opt.timestep
         largest = np.abs(after.physics[:, 1:]).max(axis=1)
-        return clock & (largest < _LARGEST)  # False for what is not a number
+        return (after.physics[:, 0] - before.physics[:, 0] > least) & (largest < _LARGEST)  # so not what is no number
 
     def _asked(
         self, old: dict[str, np.ndarray], given: dict[str, Any], rows: Int[np.ndarray, " row"]

@@ -112,9 +112,12 @@ class Randomizer:
         for name in dynamics:
             if name not in self.column:
                 raise unknown("parameter", name, list(self.column))
-        values = np.repeat(self.nominal[None], len(rows), axis=0)
-        for name, given in dynamics.items():
-            values[:, self.column[name]] = np.asarray(given)[rows]
+        if len(dynamics) == len(self.column):  # as they come, all at once
+            values = np.array([dynamics[name] for name in self.column], np.float64)[:, rows].T
+        else:
+            values = np.repeat(self.nominal[None], len(rows), axis=0)
+            for name, given in dynamics.items():
+                values[:, self.column[name]] = np.asarray(given)[rows]
         legal = (values >= self._limits[0]) & (values <= self._limits[1])
         if not legal.all():
             row, column = np.argwhere(~legal)[0]

@@ -293,6 +293,12 @@ def test_what_no_world_can_be_is_refused(dynamics, words):
         begin(HOPPER, tasks_of(HOPPER, 2, **dynamics))
 
 
+def test_what_a_task_does_not_name_is_nominal():
+    tasks = tasks_of(HOPPER, 2, mass__torso=[1.5, 2.0])
+    some = tasks._replace(dynamics={"mass:torso": tasks.dynamics["mass:torso"]})
+    np.testing.assert_array_equal(begin(HOPPER, some).dynamics, begin(HOPPER, tasks).dynamics)
+
+
 def test_an_unknown_reward_parameter_is_refused():
     tasks = tasks_of(HOPPER, 2)
     tasks.reward["sped"] = np.zeros(2)
