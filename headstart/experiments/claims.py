@@ -35,6 +35,14 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
             says="choosing per skill what to take from a past task needs fewer demonstrations (hierarchical imitation)",
             options=("demonstrations",),
         ),
+        "robust-selection": Claim(
+            module="headstart.experiments.reproduce_robust_selection",
+            says="reusing a past task never costs: a trembling hand, 5 % wrong annotations (hierarchical imitation)",
+        ),
+        "unseen-domains": Claim(
+            module="headstart.experiments.unseen_domains",
+            says="the same choice holds up on random programs that nobody looked at, at other prices too",
+        ),
     }
 )
 

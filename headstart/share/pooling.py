@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from headstart.share.rule import Rule, decide, mentions
-from headstart.share.rule_model import Decision, Rules, decisions, encode
+from headstart.share.rule_model import Decision, KnownRows, Rules, decisions, encode
 from headstart.share.rules import WITHIN, Found
 from headstart.share.select import Choice, Mode, Refusal, subsets, written
 from headstart.share.skill_steps import SkillSteps, Weights
@@ -72,13 +72,13 @@ class ShortestDescription:
             rules were not simply taken, for every decision where they were not.
         """
         past = {one: steps.weights(np.isin(steps.task, one)) for one in subsets(steps)}
-        rules, detail, refused = {}, [], []
+        rules, detail, refused, rows = {}, [], [], {}
         used: set[int] = set()
         for decision in decisions(steps):
-            options = self._options(steps, decision, new, past, known)
+            options = self._options(steps, decision, new, past, known, rows)
             if not options:
                 continue
-            best = min(options, key=lambda one: (round(one.nats, 3), one.rank))
+            best = _shortest(options)
             rules[decision.key] = encode(best.rule)
             detail.append((_title(steps, decision), best.mode))
             used |= set(best.past)
@@ -91,6 +91,14 @@ class ShortestDescription:
         mode: Mode = modes.pop() if len(modes) == 1 else "partly"
         return Choice(mode, tuple(sorted(used)), self.rules, {"rules": rules}, tuple(refused), tuple(detail))
 
+    def rule(
+        self, steps: SkillSteps, decision: Decision, new: Weights, known: PastRules, rows: KnownRows | None = None
+    ) -> Rule | None:
+        """The rule that `choose` takes for one decision; None where no data is about it."""
+        past = {one: steps.weights(np.isin(steps.task, one)) for one in subsets(steps)}
+        options = self._options(steps, decision, new, past, known, rows)
+        return _shortest(options).rule if options else None
+
     def _options(
         self,
         steps: SkillSteps,
@@ -98,6 +106,7 @@ class ShortestDescription:
         new: Weights,
         past: dict[tuple[int, ...], Weights],
         known: PastRules,
+        rows: KnownRows | None = None,
     ) -> list[_Option]:
         options: list[_Option] = []
         there = new[decision.rows] > 0
@@ -109,12 +118,12 @@ class ShortestDescription:
             if not there.any() or nats < NOTHING:
                 return [*options[-1:]] if nats < NOTHING and len(options) == 1 else options
             for by_task in (False, True):
-                pooled = self.rules.find(steps, decision, [new, weights], by_task=by_task)
+                pooled = self.rules.find(steps, decision, [new, weights], by_task=by_task, known=rows)
                 mode: Mode = "partly" if by_task and mentions(pooled.rule, steps.layout.inputs) else "union"
                 _, missed = self._mistakes(steps, decision, pooled.rule, new)
                 options.append(_Option(pooled.nats - old.nats, len(options), mode, subset, pooled.rule, missed))
         if there.any():
-            own = self.rules.find(steps, decision, [new])
+            own = self.rules.find(steps, decision, [new], known=rows)
             _, missed = self._mistakes(steps, decision, own.rule, new)
             options.append(_Option(own.nats, len(options), "independent", (), own.rule, missed))
         return options
@@ -133,6 +142,10 @@ class ShortestDescription:
         limit = self.rules.limit(steps, decision)
         nats = float(new[rows] @ self.rules.search.mistakes(off, limit))
         return nats, rows[off > WITHIN * (limit or 0.0)]
+
+
+def _shortest(options: list[_Option]) -> _Option:
+    return min(options, key=lambda one: (round(one.nats, 3), one.rank))
 
 
 def _title(steps: SkillSteps, decision: Decision) -> str:

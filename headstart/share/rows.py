@@ -175,7 +175,7 @@ class Rows:
         if features.shape[1] >= min(different, len(inputs)):
             return None  # nothing is left to check it by; over a few values a table says the same and admits its limits
         left, singular, right = np.linalg.svd(features * self.root[:, None], full_matrices=False)
-        if singular[-1] <= 1e-10 * singular[0]:
+        if float(singular.min()) <= 1e-10 * float(singular.max()):
             return None
         return Basis(features, center, scale, left, right.T / singular)
 

@@ -13,6 +13,8 @@ from headstart.share.rules import Found, Search
 from headstart.share.skill_models import Prediction, SkillParams
 from headstart.share.skill_steps import Layout, SkillSteps, Weights
 
+KnownRows = dict[tuple[int, bool, bytes], Rows]
+
 
 class Decision(NamedTuple):
     """One thing to be decided at a step: the call (`argument` is None), or one argument of a call.
@@ -61,7 +63,7 @@ class Rules:
         weights: list[Weights],
         *,
         by_task: bool = False,
-        known: dict[tuple[int, bool, bytes], Rows] | None = None,
+        known: KnownRows | None = None,
     ) -> Found:
         """Finds the shortest rule for one decision, on the steps of one or more tasks.
 

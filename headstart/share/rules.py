@@ -24,6 +24,7 @@ from headstart.maths.tolerance import cluster, trimmed_least_squares
 from headstart.share.rows import Rows, Test
 from headstart.share.rule import Leaf, Rule, Split
 
+NEVER = 12.0  # nats for a slip of a teacher who was never seen to slip: one in 160,000
 MOST_LABELS = 64  # of a decision are weighed when tests are compared; more only slow the ranking down
 FEW = 4  # different numbers are told apart by tests; more, where something is measured, by a formula
 WITHIN = 3.0  # accuracies: what a hand does is within three standard deviations of what was meant
@@ -41,7 +42,9 @@ class Search:
     """Looks for the shortest rule by growing trees of tests, a few at a time, and keeping what pays.
 
     Attributes:
-        wrong: nats to name one step that the rule gets wrong, with what is right there.
+        slip: nats for a step that the rule gets wrong (`headstart.share.slips`); what is right there is named besides,
+            and both together never cost more than `never`.
+        never: nats for a slip of a teacher who was never seen to slip.
         parameter: nats for one number in the rule.
         depth: of nested tests.
         beam: how many tests are followed up at each depth; 1 beyond the last.
@@ -49,7 +52,8 @@ class Search:
         most_nodes: of trees that are grown for one decision; data without any rule must not cost hours.
     """
 
-    wrong: float = 12.0
+    slip: float = NEVER
+    never: float = NEVER
     parameter: float = 3.0
     depth: int = 5
     beam: tuple[int, ...] = (3, 2)
@@ -69,6 +73,10 @@ class Search:
         """
         return self._grow(_Problem(rows, target, accuracy, [self.most_nodes], {}), 0)
 
+    def price(self, accuracy: float | None) -> float:
+        """Nats for a step that a rule gets wrong: a slip, and a call (one nat) or a number named besides."""
+        return min(self.never, self.slip + (1.0 if accuracy is None else self.parameter))
+
     def mistakes(self, off: Float[np.ndarray, " row"], accuracy: float | None) -> Float[np.ndarray, " row"]:
         """Nats for what is decided instead of the target.
 
@@ -80,9 +88,9 @@ class Search:
             The nats of each step, to be weighted.
         """
         if accuracy is None:
-            return np.where(off > 0, self.wrong, 0.0)
+            return np.where(off > 0, self.price(None), 0.0)
         with np.errstate(over="ignore"):
-            return np.minimum((off / accuracy) ** 2 / 2, self.wrong)
+            return np.minimum((off / accuracy) ** 2 / 2, self.price(accuracy))
 
     def _grow(self, problem: "_Problem", depth: int) -> Found:
         best = self._leaf(problem)
@@ -145,9 +153,9 @@ class Search:
         features, center, scale, left, back = basis
         solution = trimmed_least_squares(features, left, back, problem.target, rows.weight, WITHIN * accuracy)
         off = np.abs(features @ solution - problem.target)
-        numbers = (tuple(one.tolist()) for one in (solution, center, scale))
+        coefficients, middle, width = (tuple(one.tolist()) for one in (solution, center, scale))
         nats += float(rows.weight @ self.mistakes(off, problem.accuracy))
-        return Found(Leaf(-1, chosen, degree, *numbers, _support(problem, off)), nats)
+        return Found(Leaf(-1, chosen, degree, coefficients, middle, width, _support(problem, off)), nats)
 
     def _rank(self, problem: "_Problem") -> list[Test]:
         """Tests in the order of how short the rule becomes with the simplest formula in each branch."""
@@ -178,7 +186,7 @@ class Search:
             counts = np.bincount(labels, weights=rows.weight, minlength=len(values))
             heavy = np.argsort(-counts)[:MOST_LABELS]
             ones = (labels[:, None] == heavy[None, :]) * rows.weight[:, None]
-            nats = self.wrong * (totals - (taken @ ones).max(axis=1))
+            nats = self.price(problem.accuracy) * (totals - (taken @ ones).max(axis=1))
             best = np.minimum(best, nats + self.parameter + (rows.prior[copied] if copied >= 0 else 0.0))
         return best
 
