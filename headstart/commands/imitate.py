@@ -66,11 +66,12 @@ def skills(found: Imitated, task: str, past: Sequence[str]) -> Table:
     """Draws a row for each skill: what to take from past tasks, and how many demonstrations it needed."""
     table = Table(box=box.SIMPLE_HEAD, title=f"{task}: what each skill was learnt from", title_justify="left")
     table.add_column("skill")
-    table.add_column("advice")
+    if past:
+        table.add_column("advice")
     table.add_column("demonstrations needed", justify="right")
     for skill, choice in found.choices.items():
         word, _ = advise(choice, past)
         needed = found.enough.get(skill)
         count = f"{needed:.1f}" if needed is not None else "never" if found.curve else ""
-        table.add_row(escape(skill), word, count)
+        table.add_row(escape(skill), *([word] if past else []), count)
     return table
