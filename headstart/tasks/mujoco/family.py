@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import mujoco
@@ -22,6 +22,7 @@ from headstart.tasks.mujoco.parameters import DELAY, LONGEST_DELAY, NOISE
 from headstart.tasks.mujoco.randomize import Randomizer
 from headstart.tasks.mujoco.readback import read
 from headstart.tasks.mujoco.robot import Physics, Robot, direction_and_speed
+from headstart.tasks.turn import TURN
 from headstart.types import Outcome, Task
 
 _INITIAL, _NOISE, _TASK = 1, 2, 3  # streams of random numbers
@@ -67,6 +68,7 @@ class MujocoFamily:
     warm_start: bool = True
     kind: Literal["host"] = "host"
     can_snapshot: bool = True
+    turn: ClassVar = TURN
 
     @property
     def name(self) -> str:
@@ -141,22 +143,20 @@ class MujocoFamily:
         return self.robot.observe(self._split(state)) + state.error
 
     def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
-        where, action = np.asarray(where), np.asarray(action)
-        rows = None if where.all() else np.flatnonzero(where)
-        queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
-        delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
+        with TURN:
+            where, action = np.asarray(where), np.asarray(action)
+            rows = None if where.all() else np.flatnonzero(where)
+            queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
+            delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
+            control = queue[np.arange(len(queue)), delay]
         with self._engines.lend(state.dynamics) as engine:
-            physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay], rows)
-        error = self._error(np.asarray(seeds), state.dynamics)
-        after = WorldState(physics, bodies, queue, error, state.dynamics, state.reward)
-        intact = self._intact(state, after)
-        if rows is None and intact.all():
-            return self._judged(state, after, action, intact)
-        kept = ~(where & intact)  # what rests, and what broke, stays what it was: finite
-        action = np.where(kept[:, None], np.zeros((), action.dtype), action)
-        outcome = self._judged(state, _keep(kept, state, after), action, intact | ~where)
-        reward: Any = np.where(kept, 0.0, outcome.reward)
-        return outcome._replace(reward=reward, terminated=outcome.terminated & ~kept)
+            physics, bodies = engine.step(state.physics, control, rows)
+        with TURN:
+            error = self._error(np.asarray(seeds), state.dynamics)
+            after = WorldState(physics, bodies, queue, error, state.dynamics, state.reward)
+            if rows is None and self._all_intact(state, after):
+                return self._judged(state, after, action, where)
+            return self._judged_in_part(state, after, action, where)
 
     def place(
         self, state: WorldState, qpos: Float[Any, "env position"], qvel: Float[Any, "env velocity"]
@@ -206,8 +206,20 @@ class MujocoFamily:
 
     def _judged(self, before: WorldState, after: WorldState, action: np.ndarray, valid: Any) -> Outcome:
         now = self._split(after)
-        reward: Any = self.robot.reward(self._split(before), now, action, after.reward)
-        return Outcome(after, reward, self.robot.terminated(now), np.zeros_like(valid), valid)
+        ended: Any = self.robot.terminated(now)
+        reward: Any = self.robot.reward(self._split(before), now, action, after.reward, ended)
+        return Outcome(after, reward, ended, np.zeros_like(valid), valid)
+
+    def _judged_in_part(
+        self, before: WorldState, after: WorldState, action: np.ndarray, where: Bool[np.ndarray, " env"]
+    ) -> Outcome:
+        """Judges a step of which some environments rested or broke: these stay what they were, which is finite."""
+        intact = self._intact(before, after)
+        kept = ~(where & intact)
+        action = np.where(kept[:, None], np.zeros((), action.dtype), action)
+        outcome = self._judged(before, _keep(kept, before, after), action, intact | ~where)
+        reward: Any = np.where(kept, 0.0, outcome.reward)
+        return outcome._replace(reward=reward, terminated=outcome.terminated & ~kept)
 
     def _error(
         self, seeds: Int[np.ndarray, " env"], dynamics: Float[np.ndarray, "env parameter"]
@@ -217,11 +229,20 @@ class MujocoFamily:
             return np.zeros((len(seeds), channels))
         return noise[:, None] * self._scale * draws.normal(seeds, channels, _NOISE)
 
-    def _intact(self, before: WorldState, after: WorldState) -> Bool[np.ndarray, " env"]:
+    @cached_property
+    def _least(self) -> float:
         # the engine stops the clock of an environment at its first warning: bad positions, bad control, full buffers
-        least = (self.robot.about.frame_skip - 0.5) * self._model.opt.timestep
+        return (self.robot.about.frame_skip - 0.5) * self._model.opt.timestep
+
+    def _all_intact(self, before: WorldState, after: WorldState) -> bool:
+        """Says whether every environment is intact: `_intact` in one go, since at nearly every step all are."""
+        elapsed, rest = after.physics[:, 0] - before.physics[:, 0], after.physics[:, 1:]
+        return bool(elapsed.min() > self._least and rest.max() < _LARGEST and rest.min() > -_LARGEST)
+
+    def _intact(self, before: WorldState, after: WorldState) -> Bool[np.ndarray, " env"]:
         largest = np.abs(after.physics[:, 1:]).max(axis=1)
-        return (after.physics[:, 0] - before.physics[:, 0] > least) & (largest < _LARGEST)  # so not what is no number
+        # what is no number is less than nothing
+        return (after.physics[:, 0] - before.physics[:, 0] > self._least) & (largest < _LARGEST)
 
     def _asked(
         self, old: dict[str, np.ndarray], given: dict[str, Any], rows: Int[np.ndarray, " row"]

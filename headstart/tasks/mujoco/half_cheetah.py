@@ -55,6 +55,11 @@ class HalfCheetah:
         return never(physics)
 
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env 6"], asked: dict[str, Float[Any, " env"]]
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env 6"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         return running(before, after, asked, self.about) - self.control_weight * effort(action)

@@ -77,8 +77,13 @@ class Robot(Protocol):
     def observe(self, physics: Physics) -> Float[Any, "env channel"]: ...
     def terminated(self, physics: Physics) -> Bool[Any, " env"]: ...
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env action"], asked: dict[str, Float[Any, " env"]]
-    ) -> Float[Any, " env"]: ...
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env action"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
+    ) -> Float[Any, " env"]: ...  # `ended`: what `terminated` says of `after`
 
 
 def direction_and_speed(about: Description) -> ParameterSpace:
