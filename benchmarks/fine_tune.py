@@ -86,7 +86,7 @@ def ways(study: HeadStart, seed: int, kind: str, state: Any):
     learner, bare = heir(study.policy()), Experienced(state.params)
     known = Experienced(state.params, steps_of(study, seed, kind, state, 256))
     return {
-        "on-policy": (study.tuning(), state),
+        "on-policy": (study.tuning("fine-tune"), state),
         "off-policy": (OffPolicy(learner=learner), bare),
         "off-policy, 8 updates a step": (OffPolicy(learner=learner, updates_per_step=8.0), bare),
         "off-policy, the source's steps": (OffPolicy(learner=learner), known),

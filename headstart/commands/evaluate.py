@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from headstart.commands.compiled import arithmetic
-from headstart.commands.settings import learner_of
+from headstart.commands.settings import learner_of, policy_of
 from headstart.errors import InputError
 from headstart.maths.statistics import bootstrap_interval
 from headstart.options import Evaluate
@@ -17,6 +17,7 @@ from headstart.run.evaluate import evaluate
 from headstart.tasks import catalogue
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
+from headstart.transfer.adapters import adapted, read_adapter
 from headstart.transfer.policy import require_same_spaces
 from headstart.types import TaskFamily
 
@@ -27,7 +28,9 @@ def run(options: Evaluate) -> int:
     if options.episodes < 1:
         raise InputError(f"--episodes {options.episodes}: at least 1 is needed")
     home, policy, params = policy_of_run(options.folder)
-    world = home if options.target is None else world_of(options.target)
+    world: Any = home if options.target is None else world_of(options.target)
+    if options.adapter is not None and world.kind == "host":
+        world = adapted(world, home, read_adapter(options.adapter))
     require_same_spaces(home, world)
     tasks = Fixed(task=world.task()).sample(jax.random.key(0), (), options.episodes)
     greedy = dataclasses.replace(policy, deterministic=True)
@@ -48,9 +51,12 @@ def policy_of_run(folder: Any) -> tuple[TaskFamily, Any, Any]:
     """Reads a run's policy: where it was learnt, the policy, its parameters."""
     description = bundle.describe(folder)
     home = catalogue.family(str(description.get("family")))
-    learner, _ = learner_of(str(description.get("learner")), home, envs=1)
-    params = bundle.load(folder, learner.policy, home.observation)
-    return home, learner.policy, params
+    name = str(description.get("learner"))
+    if name == "off-policy":
+        policy: Any = policy_of(name, home.observation, home.action)
+    else:
+        policy = learner_of(name, home, envs=1)[0].policy
+    return home, policy, bundle.load(folder, policy, home.observation)
 
 
 def world_of(name: str) -> TaskFamily:

@@ -46,9 +46,15 @@ class Findings:
     def add(self, found: Scored) -> None:
         """Takes one more evaluation in, and keeps the policy that it was of."""
         self.scored.append(found)
-        policy, place = self.study.policy(), self.folder / "policies" / f"{found.method.replace(' ', '-')}-{found.seed}"
+        policy, place = (
+            self.study.policy_of(found.method),
+            self.folder / "policies" / f"{found.method.replace(' ', '-')}-{found.seed}",
+        )
         place.mkdir(parents=True, exist_ok=True)
-        description = policy_description("ppo") | {"family": self.settings["source"], "shots": found.shots}
+        description = policy_description(self.study.learner_name(found.method)) | {
+            "family": self.settings["source"],
+            "shots": found.shots,
+        }
         bundle.save(place, policy, found.shot.params, policy.observation, description)
 
     def finish(self, found: Finished) -> None:

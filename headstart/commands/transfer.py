@@ -30,6 +30,7 @@ from headstart.run.summary import write_summary
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
+from headstart.transfer.adapters import adapted, read_adapter
 from headstart.transfer.policy import require_same_spaces
 
 WORKERS = 2  # pieces of work at a time: while one thinks on one core, the other's physics runs
@@ -118,12 +119,15 @@ class Plan:
         Raises:
             InputError: for the first setting that cannot work.
         """
-        source, there, given = family(settings["source"]), target(settings["target"]), None
+        there: Any = target(settings["target"])
+        source, given = family(settings["source"]), None
         if settings["from"] is not None:
             source, policy, given = policy_of_run(Path(settings["from"]))
             if not isinstance(policy, GaussianPolicy):
                 raise InputError(f"--from {settings['from']}: was learnt by SAC; give a run of `--learner ppo`")
             settings = {**settings, "source": source.name}
+        if settings.get("adapter"):
+            there = adapted(there, source, settings["adapter"])
         require_same_spaces(source, there)
         if there.name == source.name:
             raise InputError(f"--target {settings['target']}: is the source itself; name another target")
@@ -136,8 +140,10 @@ class Plan:
             scale=SCALES[settings["size"]],
             folder=path,
             given=given,
+            fine_tune=settings.get("fine_tune", "on-policy"),
             attempt=attempt,
         )
+        study.policy_of("fine-tune")  # refuses what cannot be taken over before anything is learnt
         title = f"{settings['source']} → {settings['target']}: return after k target episodes"
         seeds = tuple(settings["seeds"])
         return cls(study=study, seeds=seeds, folder=RunFolder(path=path), settings=settings, title=title)
@@ -156,6 +162,8 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "size": options.size,
         "seeds": list(range(options.seed, options.seed + count)),
         "randomize": options.randomize,
+        "fine_tune": options.fine_tune,
+        "adapter": None if options.adapter is None else read_adapter(options.adapter),
         "deterministic": options.deterministic,
     }
 
