@@ -79,6 +79,8 @@ class Evaluate:
     """Another world to play in: a family, `gym:ID`, or `package.module:function`; default: the run's own."""
     adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """A JSON table that makes a target of other spaces fit the policy."""
+    randomize: Literal["none", "mild", "moderate", "wide", "peng", "own"] = "none"
+    """Dynamics to draw for each episode; own: let a target go on changing its own, which is refused otherwise."""
     episodes: int = 20
     """How many."""
     seed: int = 0
