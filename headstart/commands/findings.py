@@ -114,6 +114,7 @@ class Findings:
 
     def summary(self, wall_seconds: float) -> summary.Summary:
         """Returns what is written at the end."""
+        lost = {(found.seed, found.method): found.counts.lost_episodes for found in self.scored}
         return summary.Summary(
             source=self.settings["source"],
             target=self.settings["target"],
@@ -126,6 +127,7 @@ class Findings:
             extra={
                 "source_steps": self.study.scale.source_steps if self.study.given is None else 0,
                 "attempts": self.study.attempt,
+                "lost_episodes": sum(lost.values()),  # begun on the target and cut by a crash, none of them learnt from
                 "command": command_line({"command": "transfer", "settings": self.settings}),
                 "wall_seconds": round(wall_seconds, 1),  # of this attempt
             },

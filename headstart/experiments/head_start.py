@@ -21,8 +21,9 @@ from jaxtyping import Array, Key
 from headstart.data.collect import begin, collect, play
 from headstart.learn.ppo import PPO
 from headstart.nets.policies import GaussianPolicy, SquashedPolicy
-from headstart.run import episodes
+from headstart.run import episodes, sealed
 from headstart.run.ledger import Counts, Ledger
+from headstart.run.tape import Tape
 from headstart.run.target import Target
 from headstart.run.train import Training, train
 from headstart.tasks.fixed import Fixed
@@ -31,7 +32,7 @@ from headstart.transfer.hand_off import squashed
 from headstart.transfer.off_policy import Experienced, OffPolicy, heir
 from headstart.transfer.policy import Graft, require_same_spaces
 from headstart.transfer.protocol import FewShot, Shot
-from headstart.types import HostFamily, Params, State, TaskDistribution, TaskFamily
+from headstart.types import HostFamily, Learner, Params, State, TaskDistribution, TaskFamily
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ class Scale:
     experience_steps: int
 
 
+SOURCE = "source"  # kind of the sealed folder that holds the state that a source ended in
 SCALES = {
     "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=5, experience_steps=4_096),
     "small": Scale(seeds=3, source_steps=196_608, oracle_steps=65_536, evaluation_episodes=10, experience_steps=16_384),
@@ -209,7 +211,11 @@ class HeadStart:
     def transfer(self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False) -> Iterator[Finding]:
         """Trains a source and brings it to the target."""
         training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
-        state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
+        place = self.folder / "sources" / f"{kind}-{seed}"
+        state = recalled(place, training.learner)
+        if state is None:
+            state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
+            sealed.write(place, SOURCE, self.scale.source_steps, state, {})
         yield from self.arms(seed, kind, state)
         if oracle:
             yield from self.oracle(seed, state)
@@ -255,15 +261,27 @@ class HeadStart:
         return run.learner, seen
 
     def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:
-        """Lets a policy meet the target through a ledger of its own."""
-        again = f"-attempt-{self.attempt}" if self.attempt > 1 else ""  # what an interrupted attempt used stays used
-        name = f"ledger-{method.replace(' ', '-')}-{seed}{again}.json"
-        ledger = Ledger(path=self.folder / name, budget=max(shots))
-        target = Target(self.build_target, ledger, play)
+        """Lets a policy meet the target through a ledger of its own; what it has given already is read, not played."""
+        name = f"{method.replace(' ', '-')}-{seed}"
+        ledger = Ledger(path=self.folder / f"ledger-{name}.json", budget=max(shots))
+        tape = Tape(self.folder / "episodes" / name)
+        ledger.settle(tape.counts())
+        target = Target(self.build_target, ledger, play, tape)
         require_same_spaces(self.source, target)
         protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
         for shot in protocol.meet(key_of(seed, method), target, self.tuning(method), state, key_of(seed, "evaluation")):
             yield Scored(seed, method, shot.shots, shot, ledger.counts())
+
+
+def recalled(place: Path, learner: Learner) -> State | None:
+    """Reads the state that a source ended in before the study was interrupted; None where it had not got there.
+
+    One that is damaged is learnt again.
+    """
+    try:
+        return sealed.read(place, SOURCE, jax.eval_shape(learner.init, jax.random.key(0)))[1]
+    except sealed.Broken:
+        return None
 
 
 def key_of(seed: int, name: str) -> Key[Array, ""]:
