@@ -114,8 +114,9 @@ def go_on(sitting: Sitting, standing: Standing, length: int) -> int:
             step = int(progress.run.env_steps)
             fps = (step - first) / (time.monotonic() - began)
             row = {**episodes.metrics(standing.episodes), **numbers(progress.metrics)}
-            writer.append(step, row if settings["deterministic"] else {**row, "time/fps": fps})
-            board.append(step, row)
+            timed = {**row, "time/fps": fps}
+            writer.append(step, row if settings["deterministic"] else timed)
+            board.append(step, timed)
             note = f"{note_of(standing)} · {fps:,.0f} steps/s"
             bar.update(task, completed=step, note=note)
             if not console.is_terminal and time.monotonic() - spoken > SPOKEN_SECONDS:

@@ -124,7 +124,9 @@ class TensorBoard:
     def __init__(self, folder: Path, step: int = 0):
         try:
             tensorboard: Any = importlib.import_module("tensorboardX")
-            self._writer: Any = tensorboard.SummaryWriter(str(folder), purge_step=step or None)
+            self._writer: Any = tensorboard.SummaryWriter(
+                str(folder), purge_step=step + 1 if step else None
+            )  # that and later ones go
         except Exception:
             self._writer = None
 
