@@ -123,9 +123,11 @@ def go_on(sitting: Sitting, standing: Standing, length: int) -> int:
                 spoken = time.monotonic()
                 console.print(f"{step:,} of {total:,} steps, {note}", highlight=False)
             if step - saved >= settings["checkpoint_every"] or sitting.stop.requested:
+                board.flush()
                 save(sitting, standing, writer)
                 saved = step
                 leave(sitting, console)
+        board.flush()
         finish(sitting, standing, writer)
     board.close()
     said = f"{folder.path}: {int(standing.run.env_steps):,} steps, {note_of(standing)}"

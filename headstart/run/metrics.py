@@ -139,6 +139,14 @@ class TensorBoard:
         except Exception:
             self._writer = None
 
+    def flush(self) -> None:
+        """Writes what waits in memory: before a checkpoint, so that what it knows of is there."""
+        try:
+            if self._writer is not None:
+                self._writer.flush()
+        except Exception:
+            self._writer = None
+
     def close(self) -> None:
         """Closes the files."""
         try:
