@@ -39,6 +39,12 @@ FAMILIES = {
     "point_navigation": Entry(
         "headstart.tasks.point_navigation", "PointNavigation", "headstart/PointNavigation-v0", 100
     ),
+    "point_run": Entry("headstart.tasks.point_run", "PointRun", "headstart/PointRun-v0", 100),
+    "point_wide_hallway": Entry("headstart.tasks.point_run", "wide_hallway", "headstart/PointWideHallway-v0", 100),
+    "point_narrow_hallway": Entry(
+        "headstart.tasks.point_run", "narrow_hallway", "headstart/PointNarrowHallway-v0", 100
+    ),
+    "point_u_maze": Entry("headstart.tasks.point_run", "u_maze", "headstart/PointUMaze-v0", 100),
 }
 
 

@@ -20,6 +20,7 @@ from headstart.tasks import mujoco
 from headstart.tasks.pendulum import Pendulum
 from headstart.tasks.point_maze import PointMaze
 from headstart.tasks.point_navigation import PointNavigation
+from headstart.tasks.point_run import LAYOUTS, PointRun
 from headstart.types import HostFamily, JaxFamily, TaskFamily
 
 KEY = jax.random.key(0)
@@ -27,6 +28,7 @@ FAMILIES = [
     PointMaze(maze="open", horizon=16),
     Pendulum(horizon=16),
     PointNavigation(horizon=16),
+    *(PointRun(layout=layout, horizon=16) for layout in LAYOUTS),
     *mujoco.ALL,
 ]
 JAX_FAMILIES = [family for family in FAMILIES if family.kind == "jax"]
