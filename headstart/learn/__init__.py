@@ -7,9 +7,10 @@ def __getattr__(name: str) -> Any:
     """Imports the learners the first time that `ALL` is read."""
     if name != "ALL":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from headstart.learn.anneal import Annealed
     from headstart.learn.bc import BC
     from headstart.learn.ppo import PPO
     from headstart.learn.replayed import Replayed
     from headstart.learn.sac import SAC
 
-    return (PPO, SAC, Replayed, BC)
+    return (PPO, SAC, Annealed, Replayed, BC)

@@ -87,8 +87,8 @@ class PointRun:
     r = w |v| + a exp(−b d²), with the speed |v| in m/s and the distance d to the goal in m. On the plane and in the
     hallways w = 1 and a = 0; in the U w = 0 and a = 10, and b is such that the start is worth 1. No episode ends early.
 
-    `observe` gives `[x, y, vx, vy]` with the start cell's centre as the origin, everywhere alike: a policy of one layout
-    acts in all of them. The layout is part of the task and not of the observation. How the point moves: see
+    `observe` gives `[x, y, vx, vy]` with the start cell's centre as the origin, everywhere alike, so that a policy of
+    one layout acts in all of them. The layout is part of the task and not of the observation. How the point moves: see
     `point_physics.advance`.
 
     Attributes:

@@ -10,6 +10,7 @@ import pytest
 
 from headstart import learn
 from headstart.data.replay import Transitions
+from headstart.learn.anneal import Annealed, LogLinear
 from headstart.learn.bc import BC
 from headstart.learn.ppo import PPO
 from headstart.learn.replayed import Replayed
@@ -26,6 +27,7 @@ OFF_POLICY = SAC(policy=SQUASHED, critic_hidden=(8,))
 LEARNERS = [
     PPO(policy=GAUSSIAN, envs=4, minibatch_size=16, epochs=2, value_hidden=(8,)),
     OFF_POLICY,
+    Annealed(learner=OFF_POLICY, schedule=LogLinear(((0, 0.1), (4, 0.001)))),
     Replayed(learner=OFF_POLICY, capacity=64, updates=2, batch_size=16, starts=8),
     BC(policy=GAUSSIAN, steps=2, minibatch_size=16),
 ]
@@ -41,12 +43,12 @@ def batch_for(learner, poison=False):
     if isinstance(learner, BC):
         batch = Demonstration(observations(32), jnp.tanh(observations(32)["state"][:, :2]))
         return jax.tree.map(lambda x: x.at[3].set(jnp.nan), batch) if poison else batch
-    lead = (2, 16) if isinstance(learner, SAC) else (8, 4)
+    lead = (2, 16) if isinstance(learner, SAC | Annealed) else (8, 4)
     obs, never = observations(*lead), jnp.zeros(lead, bool)
     action, reward = jnp.tanh(obs["state"][..., :2]), obs["state"][..., 0]
     spoilt = jax.tree.map(lambda x: x.at[1].set(jnp.nan), (obs, action, reward, obs))
     obs, action, reward, next_obs = spoilt if poison else (obs, action, reward, obs)
-    if isinstance(learner, SAC):
+    if isinstance(learner, SAC | Annealed):
         return Transitions(obs, action, reward, next_obs, never)
     valid = (~never).at[1].set(not poison)
     return Rollout(

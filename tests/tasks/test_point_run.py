@@ -84,7 +84,7 @@ def test_it_moves_as_the_point_maze_does(name):
 def test_what_does_not_exist_is_refused():
     with pytest.raises(InputError, match="unknown layout 'u_mase'; did you mean 'u_maze'"):
         PointRun(layout="u_mase")
-    with pytest.raises(InputError, match="start_jitter is between 0 and 0.499, not 0.6"):
+    with pytest.raises(InputError, match=r"start_jitter is between 0 and 0\.499, not 0\.6"):
         PointRun(start_jitter=0.6)
     with pytest.raises(InputError, match="at least 1"):
         PointRun(horizon=0)
