@@ -22,9 +22,10 @@ from jaxtyping import Array, Float, Key
 
 from headstart.errors import InputError
 from headstart.experiments.soft_runs import Pretraining, Tuned, Tuning, play_whole
-from headstart.learn.anneal import LogLinear
+from headstart.learn.anneal import Fall
 from headstart.learn.sac import SAC
 from headstart.maths.diversity import direction_entropy
+from headstart.maths.schedules import LogLinear
 from headstart.nets.policies import SquashedPolicy
 from headstart.nets.random_actions import RandomActions
 from headstart.transfer.diagnosis import diagnose
@@ -144,9 +145,7 @@ class SoftPretraining:
     def learner(self) -> SAC:
         """How every arm learns."""
         hidden = (self.scale.hidden, self.scale.hidden)
-        return SAC(
-            policy=self.policy, critic_hidden=hidden, learning_rate=1e-3, polyak=0.01, temperature="fixed"
-        )
+        return SAC(policy=self.policy, critic_hidden=hidden, learning_rate=1e-3, polyak=0.01, temperature="fixed")
 
     @property
     def keys(self) -> Key[Array, " seed"]:
@@ -193,14 +192,16 @@ class SoftPretraining:
             updates=scale.updates,
             batch_size=scale.batch_size,
         )
-        knots = jnp.tile(self.schedule(arm).knots(), (scale.seeds, 1, 1))
-        return tuning.run(fold(self.keys, 2), None if source is None else source.state, knots)
+        fall = jax.tree.map(lambda x: jnp.tile(x, scale.seeds), Fall.of(self.schedule(arm)))
+        return tuning.run(fold(self.keys, 2), None if source is None else source.state, fall)
 
     def schedule(self, arm: Arm) -> LogLinear:
         """Returns an arm's temperature over fine-tuning; scratch begins at the middle one."""
         begin = TEMPERATURES["middle" if arm.source == SCRATCH else arm.source]
         end = min(begin, END) if arm.annealed else begin
-        return LogLinear(((0, begin), (max(1, round(self.annealing * self.scale.episodes * self.scale.updates)), end)))
+        return LogLinear(
+            start=begin, end=end, updates=max(1, round(self.annealing * self.scale.episodes * self.scale.updates))
+        )
 
     def points(self) -> list[int]:
         """Target episodes at each evaluation."""

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from headstart.data.scan import begin_scan, rollout_scan
-from headstart.learn.anneal import Annealed, LogLinear
+from headstart.learn.anneal import Annealed, Fall
 from headstart.learn.replayed import Replayed
+from headstart.maths.schedules import LogLinear
 from headstart.nets.policies import StochasticPolicy
 from headstart.transfer.policy import Graft
 from headstart.types import JaxFamily, Learner, Params, Rollout, State, Task
@@ -117,19 +118,19 @@ class Tuning:
     evaluation_episodes: int = 4
 
     @partial(jax.jit, static_argnames="self")
-    def run(self, keys: Key[Array, " seed"], source: State | None, knots: Float[Array, "seed 2 knot"]) -> Tuned:
+    def run(self, keys: Key[Array, " seed"], source: State | None, fall: Fall) -> Tuned:
         """Fine-tunes every seed's source; None begins from scratch.
 
         Args:
             keys: of all randomness.
             source: learner's states, axis `seed` in front.
-            knots: of the temperature's schedule, see `learn.anneal`.
+            fall: of the temperature, axis `seed` in every leaf.
         """
-        return jax.vmap(self._one)(keys, source, knots)
+        return jax.vmap(self._one)(keys, source, fall)
 
-    def _one(self, key: Key[Array, ""], source: State | None, knots: Float[Array, "2 knot"]) -> Tuned:
+    def _one(self, key: Key[Array, ""], source: State | None, fall: Fall) -> Tuned:
         key_init, key_evaluate, key_run = jax.random.split(key, 3)
-        annealed = Annealed(learner=self.learner, schedule=LogLinear(((0, 1.0),)))  # the state's own knots count
+        annealed = Annealed(learner=self.learner, schedule=LogLinear(start=1.0, end=1.0, updates=1))  # `fall` counts
         horizon = self.family.horizon or 1
         learner = Replayed(
             learner=annealed,  # pyright: ignore[reportArgumentType]
@@ -140,7 +141,7 @@ class Tuning:
         )
         state = learner.init(key_init)
         begun = state.learner.learner if source is None else self.graft.apply(source, state.learner.learner)
-        state = state._replace(learner=state.learner._replace(learner=begun, knots=knots))
+        state = state._replace(learner=state.learner._replace(learner=begun, fall=fall))
         greedy = dataclasses.replace(learner.policy, deterministic=True)  # pyright: ignore[reportArgumentType]
 
         def evaluate(state: State) -> tuple[Array, Array]:

@@ -9,8 +9,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from headstart.learn.anneal import Annealed
     from headstart.learn.bc import BC
+    from headstart.learn.discrete_soft_q import DiscreteSoftQ
     from headstart.learn.ppo import PPO
     from headstart.learn.replayed import Replayed
     from headstart.learn.sac import SAC
+    from headstart.learn.soft_q import SoftQ
 
-    return (PPO, SAC, Annealed, Replayed, BC)
+    return (PPO, SAC, SoftQ, DiscreteSoftQ, Annealed, Replayed, BC)

@@ -7,7 +7,6 @@ may be vmapped over.
 Source: Haarnoja et al. 2017 (arXiv 1702.08165), section 5.3 and appendix D.2: α falls log-linearly to 0.001.
 """
 
-import itertools
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -17,49 +16,33 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from headstart.errors import InputError
+from headstart.maths.schedules import LogLinear
 from headstart.nets.policies import StochasticPolicy
 from headstart.types import Learner, Metrics, Params, State
 
 
-@dataclass(frozen=True)
-class LogLinear:
-    """A temperature that falls, straight in its logarithm, from point to point; before and after them it stays.
+class Fall(NamedTuple):
+    """A schedule as data.
 
     Attributes:
-        points: (gradient steps so far, α), steps rising from 0, α positive and never rising.
-
-    Raises:
-        InputError: for points that are no such schedule.
-
-    Example:
-        >>> round(float(jnp.exp(LogLinear(((0, 1.0), (100, 0.01))).at(jnp.int32(50)))), 4)
-        0.1
+        start: log α at update 0.
+        end: log α from `updates` on.
+        updates: gradient steps between the two.
     """
 
-    points: tuple[tuple[int, float], ...]
+    start: Float[Array, ""]
+    end: Float[Array, ""]
+    updates: Float[Array, ""]
 
-    def __post_init__(self):
-        """Refuses what cannot be annealed along."""
-        steps, temperatures = [step for step, _ in self.points], [alpha for _, alpha in self.points]
-        said = "temperature schedule " + (", ".join(f"{alpha:g} at {step}" for step, alpha in self.points) or "()")
-        if not steps or steps[0] != 0 or any(a >= b for a, b in itertools.pairwise(steps)):
-            raise InputError(f"{said}: the steps must begin at 0 and rise, as in 0.1 at 0, 0.001 at 5000")
-        if not all(math.isfinite(alpha) and alpha > 0 for alpha in temperatures):
-            raise InputError(
-                f"{said}: temperatures must be positive and finite; the deterministic limit is a small one"
-            )
-        if any(a < b for a, b in itertools.pairwise(temperatures)):
-            raise InputError(f"{said}: an annealed temperature never rises; put the larger first")
-
-    def knots(self) -> Float[Array, "2 knot"]:
-        """Returns the points as an array: steps, and log α."""
-        steps, temperatures = zip(*self.points, strict=True)
-        return jnp.array([steps, [math.log(alpha) for alpha in temperatures]], jnp.float32)
+    @classmethod
+    def of(cls, schedule: LogLinear) -> "Fall":
+        """Takes a schedule's numbers over."""
+        return cls(*(jnp.float32(x) for x in (math.log(schedule.start), math.log(schedule.end), schedule.updates)))
 
     def at(self, updates: Int[Array, ""]) -> Float[Array, ""]:
         """Returns log α after so many gradient steps."""
-        return log_temperature(self.knots(), updates)
+        share = jnp.minimum(updates.astype(jnp.float32) / self.updates, 1.0)
+        return self.start + share * (self.end - self.start)
 
 
 class AnnealedState(NamedTuple):
@@ -67,12 +50,12 @@ class AnnealedState(NamedTuple):
 
     Attributes:
         learner: the state of the learner inside; its `log_temperature` is set before each update.
-        knots: the schedule: steps, and log α there.
+        fall: the schedule.
         updates: gradient steps so far, of this schedule.
     """
 
     learner: Any
-    knots: Float[Array, "2 knot"]
+    fall: Fall
     updates: Int[Array, ""]
 
 
@@ -97,7 +80,7 @@ class Annealed:
         return self.learner.policy  # pyright: ignore[reportReturnType]
 
     def init(self, key: Key[Array, ""]) -> AnnealedState:
-        return AnnealedState(self.learner.init(key), self.schedule.knots(), jnp.zeros((), jnp.int32))
+        return AnnealedState(self.learner.init(key), Fall.of(self.schedule), jnp.zeros((), jnp.int32))
 
     def params(self, state: AnnealedState) -> Params:
         return self.learner.params(state.learner)
@@ -106,14 +89,9 @@ class Annealed:
     def update(self, key: Key[Array, ""], state: AnnealedState, batch: Any) -> tuple[AnnealedState, Metrics]:
         """Makes one update at the schedule's present temperature, and counts its gradient steps."""
         steps = jax.tree.leaves(batch)[0].shape[0]
-        learner = with_temperature(self.learner, state.learner, log_temperature(state.knots, state.updates))
+        learner = with_temperature(self.learner, state.learner, state.fall.at(state.updates))
         learner, metrics = self.learner.update(key, learner, batch)
-        return AnnealedState(learner, state.knots, state.updates + steps), metrics
-
-
-def log_temperature(knots: Float[Array, "2 knot"], updates: Int[Array, ""]) -> Float[Array, ""]:
-    """Returns log α at a number of gradient steps: straight between knots, constant outside."""
-    return jnp.interp(updates.astype(jnp.float32), knots[0], knots[1])
+        return AnnealedState(learner, state.fall, state.updates + steps), metrics
 
 
 def with_temperature(learner: Learner, state: State, log_alpha: Float[Array, ""]) -> State:

@@ -35,6 +35,7 @@ FAMILIES = {
     "reacher": Entry(_MUJOCO, "Reacher", "headstart/Reacher-v0", 50),
     "pusher": Entry(_MUJOCO, "Pusher", "headstart/Pusher-v0", 100),
     "point_maze": Entry("headstart.tasks.point_maze", "PointMaze", "headstart/PointMaze-v0", 200),
+    "four_goals": Entry("headstart.tasks.four_goals", "FourGoals", "headstart/FourGoals-v0", 30),
     "pendulum": Entry("headstart.tasks.pendulum", "Pendulum", "headstart/Pendulum-v0", 200),
     "point_navigation": Entry(
         "headstart.tasks.point_navigation", "PointNavigation", "headstart/PointNavigation-v0", 100
