@@ -35,6 +35,11 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
             says="choosing per skill what to take from a past task needs fewer demonstrations (hierarchical imitation)",
             options=("demonstrations",),
         ),
+        "soft-pretraining": Claim(
+            module="headstart.experiments.reproduce_soft_pretraining",
+            says="a policy that was pretrained soft fine-tunes in fewer episodes (SQL pre-training helps fine-tuning)",
+            options=("source", "target"),
+        ),
     }
 )
 

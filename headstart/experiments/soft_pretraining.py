@@ -1,18 +1,16 @@
 """Soft-optimal pretraining: with which temperature does a policy fine-tune best on a new task, and against what?
 
-Every arm is one algorithm, SAC; arms differ in the temperature of pretraining alone, from the deterministic limit to
+The arms are one algorithm, SAC; they differ in the temperature of pretraining alone, from the deterministic limit to
 very soft, and in whether the temperature is annealed while fine-tuning. Beside them learns SAC from scratch on the same
-target episodes. The paper's own comparison, soft Q-learning against DDPG, has algorithm, exploration and softness change
-at once and cannot say which of them it was.
+target episodes. The paper's own comparison, soft Q-learning against DDPG, has algorithm, exploration and softness
+change at once and cannot say which of them it was; soft Q-learning is an arm of its own here.
 
 Source: lecture slides "Soft-optimal policies for fine-tuning" and "SQL pre-training helps fine-tuning"; Haarnoja et al.
 2017 (arXiv 1702.08165), section 5.3.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -23,18 +21,24 @@ from jaxtyping import Array, Float, Key
 from headstart.errors import InputError
 from headstart.experiments.soft_runs import Pretraining, Tuned, Tuning, play_whole
 from headstart.learn.anneal import Fall
+from headstart.learn.replayed import OffPolicyLearner
 from headstart.learn.sac import SAC
+from headstart.learn.soft_q import SoftQ
 from headstart.maths.diversity import direction_entropy
 from headstart.maths.schedules import LogLinear
 from headstart.nets.policies import SquashedPolicy
 from headstart.nets.random_actions import RandomActions
+from headstart.nets.sampler import SamplingPolicy
 from headstart.transfer.diagnosis import diagnose
 from headstart.transfer.policy import Graft, require_same_spaces
 from headstart.types import JaxFamily, State
 
-TEMPERATURES = {"deterministic": 1e-4, "low": 0.1, "middle": 1.0, "high": 10.0}  # in units of reward
+# in units of reward; soft Q-learning at the middle one
+TEMPERATURES = {"deterministic": 1e-4, "low": 0.1, "middle": 1.0, "high": 10.0, "soft Q-learning": 1.0}
+VALUE_SCALE, TARGET_INTERVAL = 100.0, 100  # of soft Q-learning: about a return, and a hundred updates
+SOFT_Q_PARTS = ("params", "critic", "targets")
 END = 1e-3  # the temperature at the end of annealing, as in the paper
-SCRATCH = "scratch"
+SCRATCH, SOFT_Q = "scratch", "soft Q-learning"
 
 
 class Arm(NamedTuple):
@@ -135,35 +139,36 @@ class SoftPretraining:
         """The rows of the table, in their order."""
         return tuple(Arm(name, annealed) for name in (SCRATCH, *TEMPERATURES) for annealed in (False, True))
 
-    @cached_property
-    def policy(self) -> SquashedPolicy:
-        """What every arm learns."""
+    def learner(self, source: str) -> OffPolicyLearner:
+        """Returns how an arm learns: SAC, or soft Q-learning where its source was learnt so."""
         hidden = (self.scale.hidden, self.scale.hidden)
-        return SquashedPolicy(observation=self.source.observation, action=self.source.action, hidden=hidden)  # pyright: ignore
-
-    @cached_property
-    def learner(self) -> SAC:
-        """How every arm learns."""
-        hidden = (self.scale.hidden, self.scale.hidden)
-        return SAC(policy=self.policy, critic_hidden=hidden, learning_rate=1e-3, polyak=0.01, temperature="fixed")
+        spaces: Any = {"observation": self.source.observation, "action": self.source.action}
+        if source == SOFT_Q:
+            return SoftQ(
+                policy=SamplingPolicy(**spaces, hidden=hidden),
+                critic_hidden=hidden,
+                policy_learning_rate=1e-3,
+                value_scale=VALUE_SCALE,
+                target_interval=TARGET_INTERVAL,
+            )
+        policy = SquashedPolicy(**spaces, hidden=hidden)
+        return SAC(policy=policy, critic_hidden=hidden, learning_rate=1e-3, polyak=0.01, temperature="fixed")
 
     @property
     def keys(self) -> Key[Array, " seed"]:
         """One key a seed."""
         return jax.vmap(jax.random.key)(jnp.arange(self.seed, self.seed + self.scale.seeds))
 
-    def pretrain(self, temperature: float) -> Source:
-        """Trains the source of every seed at one temperature, and looks at what it became."""
-        scale = self.scale
-        pretraining = Pretraining(
-            family=self.source, learner=self.learner, rounds=scale.rounds, batch_size=scale.batch_size
-        )
-        state = pretraining.run(fold(self.keys, 0), jnp.full(scale.seeds, math.log(temperature)))
-        return self.look(state)
+    def pretrain(self, name: str) -> Source:
+        """Trains the source of every seed at its temperature, and looks at what it became."""
+        scale, learner = self.scale, self.learner(name)
+        pretraining = Pretraining(family=self.source, learner=learner, rounds=scale.rounds, batch_size=scale.batch_size)
+        state = pretraining.run(fold(self.keys, 0), jnp.full(scale.seeds, math.log(TEMPERATURES[name])))
+        return self.look(learner.policy, state)
 
-    def look(self, state: State) -> Source:
+    def look(self, policy: Any, state: State) -> Source:
         """Plays every seed's source policy on its own world, and diagnoses it."""
-        keys, policy, nobody = fold(self.keys, 1), self.policy, RandomActions(action=self.source.action)
+        keys, nobody = fold(self.keys, 1), RandomActions(action=self.source.action)
         played = jax.jit(jax.vmap(lambda key, params: play_whole(key, self.source, policy, params, self.episodes)))
         rollouts = jax.tree.map(np.asarray, played(keys, state.params))
         wandering = jax.jit(lambda key: play_whole(key, self.source, nobody, {}, self.episodes))(keys[0])  # pyright: ignore
@@ -185,8 +190,8 @@ class SoftPretraining:
         scale = self.scale
         tuning = Tuning(
             family=self.target,
-            learner=self.learner,
-            graft=Graft(parts=self.parts),
+            learner=self.learner(arm.source),
+            graft=Graft(parts=SOFT_Q_PARTS if arm.source == SOFT_Q else self.parts),
             episodes=scale.episodes,
             every=scale.every,
             updates=scale.updates,

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from headstart.data.scan import begin_scan, rollout_scan
-from headstart.learn.anneal import Annealed, Fall
-from headstart.learn.replayed import Replayed
+from headstart.learn.anneal import Annealed, Fall, with_temperature
+from headstart.learn.replayed import OffPolicyLearner, Replayed
+from headstart.learn.soft_q import SoftQ
 from headstart.maths.schedules import LogLinear
 from headstart.nets.policies import StochasticPolicy
 from headstart.transfer.policy import Graft
@@ -27,7 +28,7 @@ class Pretraining:
 
     Attributes:
         family: where steps cost nothing.
-        learner: of transitions, with `log_temperature` in its state.
+        learner: of transitions, whose temperature is in its state.
         envs: environments side by side.
         steps: of each between two updates of the learner.
         rounds: how often both.
@@ -37,7 +38,7 @@ class Pretraining:
     """
 
     family: JaxFamily
-    learner: Learner
+    learner: OffPolicyLearner
     envs: int = 10
     steps: int = 10
     rounds: int = 300
@@ -53,14 +54,14 @@ class Pretraining:
     def _one(self, key: Key[Array, ""], log_temperature: Float[Array, ""]) -> State:
         key_init, key_begin, key_run = jax.random.split(key, 3)
         learner = Replayed(
-            learner=self.learner,  # pyright: ignore[reportArgumentType]
+            learner=self.learner,
             capacity=self.envs * self.steps * self.rounds,
             updates=self.updates,
             batch_size=self.batch_size,
             starts=self.starts,
         )
         state = learner.init(key_init)
-        state = state._replace(learner=state.learner._replace(log_temperature=log_temperature))
+        state = state._replace(learner=with_temperature(self.learner, state.learner, log_temperature))
         tasks = pool(self.family, self.envs)
         carry = begin_scan(key_begin, self.family, learner.policy, learner.params(state), tasks, self.envs)
 
@@ -109,7 +110,7 @@ class Tuning:
     """
 
     family: JaxFamily
-    learner: Learner
+    learner: OffPolicyLearner
     graft: Graft = field(default_factory=lambda: Graft(parts=("params", "critics", "targets")))
     episodes: int = 60
     every: int = 2
@@ -133,7 +134,7 @@ class Tuning:
         annealed = Annealed(learner=self.learner, schedule=LogLinear(start=1.0, end=1.0, updates=1))  # `fall` counts
         horizon = self.family.horizon or 1
         learner = Replayed(
-            learner=annealed,  # pyright: ignore[reportArgumentType]
+            learner=annealed,
             capacity=horizon * self.episodes,
             updates=self.updates,
             batch_size=self.batch_size,
@@ -141,6 +142,7 @@ class Tuning:
         )
         state = learner.init(key_init)
         begun = state.learner.learner if source is None else self.graft.apply(source, state.learner.learner)
+        begun = frozen(self.learner, begun, fall)
         state = state._replace(learner=state.learner._replace(learner=begun, fall=fall))
         greedy = dataclasses.replace(learner.policy, deterministic=True)  # pyright: ignore[reportArgumentType]
 
@@ -172,6 +174,21 @@ class Tuning:
     def play(self, key: Key[Array, ""], policy: StochasticPolicy, params: Params, episodes: int) -> Rollout:
         """Plays whole episodes side by side, leaves `time episode ...`."""
         return play_whole(key, self.family, policy, params, episodes)
+
+
+def frozen(learner: Learner, state: State, fall: Fall) -> State:
+    """Freezes the noise of a sampling network that is annealed, to shrink to one vector with the temperature.
+
+    Where the temperature does not fall the noise stays fresh. A policy without noise vectors stays as it is.
+
+    Source: Haarnoja et al. 2017 (arXiv 1702.08165), section 5.3.
+    """
+    if not isinstance(learner, SoftQ):
+        return state
+    falls, most = fall.end < fall.start, float(learner.policy.noises)
+    noise = {**state.params["noise"], "size": jnp.where(falls, most, 0.0)}
+    rate = jnp.where(falls, (most - 1.0) / fall.updates, 0.0)
+    return state._replace(params={**state.params, "noise": noise}, softness=state.softness._replace(noise_rate=rate))
 
 
 def play_whole(

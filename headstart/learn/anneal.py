@@ -67,7 +67,8 @@ class Annealed:
     may be: the learner raises it above that while the policy is more certain than `target_entropy`, the entropy floor.
 
     Attributes:
-        learner: of transitions, leaves `update row ...`, with `log_temperature` in its state.
+        learner: of transitions, leaves `update row ...`, with `log_temperature` in its state, or `softness` as `SoftQ`
+            has it.
         schedule: of α.
     """
 
@@ -98,4 +99,6 @@ def with_temperature(learner: Learner, state: State, log_alpha: Float[Array, ""]
     """Returns a learner's state at a temperature; where the learner finds its own, at least at that one."""
     if getattr(learner, "temperature", "fixed") == "automatic":
         log_alpha = jnp.maximum(log_alpha, state.log_temperature)
+    if hasattr(state, "softness"):
+        return state._replace(softness=state.softness._replace(log_temperature=log_alpha, floor=log_alpha))
     return state._replace(log_temperature=log_alpha)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from headstart.errors import InputError
 from headstart.maths.diversity import choices_left, coverage, effective_rank, range_left
@@ -142,7 +142,7 @@ def unit_entropy(action: ActionSpace, entropy: Float[np.ndarray, " state"]) -> F
     return entropy if isinstance(action, Discrete) else entropy - float(np.log(interval(action)[1]).sum())
 
 
-def _left(action: ActionSpace, entropy: Float[np.ndarray, " state"]) -> Float[Array, " state"]:
+def _left(action: ActionSpace, entropy: Float[np.ndarray, " state"]) -> Float[np.ndarray, " state"]:
     if isinstance(action, Discrete):
         return choices_left(entropy, action.n)
     return range_left(entropy, math.prod(action.shape))
