@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from headstart.tasks.mujoco.draws import gaussian
 from headstart.tasks.mujoco.robot import Description, Physics, effort, forward
 from headstart.tasks.mujoco.walls import goal_of, walls_of
-from headstart.tasks.point_run import HEIGHT, START_HEIGHT
+from headstart.tasks.point_run import HEIGHT, START_HEIGHT, hallway
 
 ANT = Description(
     name="ant",
@@ -32,7 +32,15 @@ ANT = Description(
     weather=("gravity",),
     speeds=(0.5, 3.0),
 )
-CELL = 1.25  # m: corridors of two cells are as wide as the paper's
+CELL = 2.5  # m, the width of the paper's corridors
+U_TURN = """
+#####
+#G  #
+### #
+### #
+#S  #
+#####
+"""  # legs of 5 m; start and goal are 7.5 m apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,19 +119,18 @@ def ant_run() -> Ant:
 
 
 def ant_wide_hallway() -> Ant:
-    """Builds the quadruped that runs in a hallway of 6 m."""
-    return Ant(about=_about("ant_wide_hallway", walls=walls_of("wide_hallway", CELL), direction=0.0), sees_place=True)
+    """Builds the quadruped that runs in a hallway of 7.5 m."""
+    return Ant(about=_about("ant_wide_hallway", walls=walls_of(hallway(3), CELL), direction=0.0), sees_place=True)
 
 
 def ant_narrow_hallway() -> Ant:
     """Builds the quadruped that runs in a hallway of 2.5 m."""
-    walls = walls_of("narrow_hallway", 2.0 * CELL)
-    return Ant(about=_about("ant_narrow_hallway", walls=walls, direction=0.0), sees_place=True)
+    return Ant(about=_about("ant_narrow_hallway", walls=walls_of(hallway(1), CELL), direction=0.0), sees_place=True)
 
 
 def ant_u_maze() -> Ant:
     """Builds the quadruped that seeks a goal through a U, which first leads away from it."""
-    walls, goal = walls_of("u_maze", CELL), goal_of("u_maze", CELL)
+    walls, goal = walls_of(U_TURN, CELL), goal_of(U_TURN, CELL)
     return Ant(about=_about("ant_u_maze", walls=walls, goal=goal, goal_height=HEIGHT), sees_place=True)
 
 

@@ -3,19 +3,18 @@
 import numpy as np
 
 from headstart.tasks.mazes import read_maze
-from headstart.tasks.point_run import DRAWINGS
 
 Wall = tuple[float, float, float, float]  # centre x and y, half width and half depth, m
 
 
-def walls_of(layout: str, cell: float) -> tuple[Wall, ...]:
-    """Returns the walls of one of the point's layouts, each run of cells in a row as one box.
+def walls_of(drawing: str, cell: float) -> tuple[Wall, ...]:
+    """Returns the walls of a maze, each run of cells in a row as one box.
 
     Args:
-        layout: a key of `point_run.DRAWINGS`.
+        drawing: see `mazes.read_maze`.
         cell: width of a cell, m.
     """
-    maze, walls = read_maze(DRAWINGS[layout]), []
+    maze, walls = read_maze(drawing), []
     start = maze.starts[0] + 0.5
     for y, row in enumerate(maze.wall):
         edges = np.flatnonzero(np.diff(np.concatenate([[False], row, [False]]).astype(int)))
@@ -25,8 +24,8 @@ def walls_of(layout: str, cell: float) -> tuple[Wall, ...]:
     return tuple(walls)
 
 
-def goal_of(layout: str, cell: float) -> tuple[float, float]:
+def goal_of(drawing: str, cell: float) -> tuple[float, float]:
     """Returns where the goal is, m, as seen from the start."""
-    maze = read_maze(DRAWINGS[layout])
+    maze = read_maze(drawing)
     x, y = (cell * (maze.goal - maze.starts[0] - 0.5)).tolist()
     return float(x), float(y)
