@@ -21,6 +21,7 @@ from headstart.tasks.four_goals import FourGoals
 from headstart.tasks.pendulum import Pendulum
 from headstart.tasks.point_maze import PointMaze
 from headstart.tasks.point_navigation import PointNavigation
+from headstart.tasks.point_run import LAYOUTS, PointRun
 from headstart.types import HostFamily, JaxFamily, TaskFamily
 
 KEY = jax.random.key(0)
@@ -28,6 +29,7 @@ FAMILIES = [
     PointMaze(maze="open", horizon=16),
     Pendulum(horizon=16),
     PointNavigation(horizon=16),
+    *(PointRun(layout=layout, horizon=16) for layout in LAYOUTS),
     FourGoals(horizon=16),
     *mujoco.ALL,
 ]

@@ -10,12 +10,14 @@ import pytest
 
 from headstart import learn
 from headstart.data.replay import Transitions
+from headstart.learn.anneal import Annealed
 from headstart.learn.bc import BC
 from headstart.learn.discrete_soft_q import DiscreteSoftQ
 from headstart.learn.ppo import PPO
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
 from headstart.learn.soft_q import SoftQ
+from headstart.maths.schedules import LogLinear
 from headstart.nets.policies import CategoricalPolicy, GaussianPolicy, SquashedPolicy
 from headstart.nets.sampler import SamplingPolicy
 from headstart.spaces import Box, Discrete
@@ -28,10 +30,11 @@ SQUASHED = SquashedPolicy(observation=SPACE, action=ACTION, hidden=(8,))
 SAMPLING = SamplingPolicy(observation=SPACE, action=ACTION, hidden=(8,))
 CATEGORICAL = CategoricalPolicy(observation=SPACE, action=Discrete(3), hidden=(8,))
 OFF_POLICY = SAC(policy=SQUASHED, critic_hidden=(8,))
-OF_TRANSITIONS = (SAC, SoftQ, DiscreteSoftQ)
+OF_TRANSITIONS = (SAC, SoftQ, DiscreteSoftQ, Annealed)
 LEARNERS = [
     PPO(policy=GAUSSIAN, envs=4, minibatch_size=16, epochs=2, value_hidden=(8,)),
     OFF_POLICY,
+    Annealed(learner=OFF_POLICY, schedule=LogLinear(start=0.1, end=0.001, updates=4)),
     SoftQ(policy=SAMPLING, critic_hidden=(8,), target_interval=2),
     DiscreteSoftQ(policy=CATEGORICAL, target_interval=2),
     Replayed(learner=OFF_POLICY, capacity=64, updates=2, batch_size=16, starts=8),
