@@ -26,6 +26,7 @@ LEAST = 0.1  # of the episodes, for a goal to count as visited
 ARMS = {
     "soft Q-learning": FourWays(method="soft_q"),
     "SAC, automatic temperature": FourWays(method="sac"),
+    "SAC, the same temperature": FourWays(method="sac_fixed"),
 }
 
 
