@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from headstart.commands.compiled import arithmetic
+from headstart.commands.diagnosing import diagnosis_lines
 from headstart.commands.settings import distribution_of, learner_of, policy_of
 from headstart.errors import InputError
 from headstart.maths.statistics import bootstrap_interval
@@ -47,6 +48,8 @@ def run(options: Evaluate) -> int:
         highlight=False,
         soft_wrap=True,
     )
+    for line in diagnosis_lines(jax.random.key(options.seed), home, policy, params):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     return 0
 
 

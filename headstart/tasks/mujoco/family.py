@@ -35,6 +35,7 @@ class WorldState(NamedTuple):
     Attributes:
         physics: MuJoCo's full physical state: time, positions, velocities.
         bodies: where the watched bodies were in the engine's last forward pass.
+        forces: what contacts did to all bodies in it, where the robot asks for that.
         queue: the latest actions, newest first.
         error: what the sensors add to the observation in this step.
         dynamics: the value of each of the family's parameters, in their order.
@@ -43,6 +44,7 @@ class WorldState(NamedTuple):
 
     physics: Float[np.ndarray, "env state"]
     bodies: Float[np.ndarray, "env body 3"]
+    forces: Float[np.ndarray, "env all 6"]
     queue: Float[np.ndarray, "env delay action"]
     error: Float[np.ndarray, "env channel"]
     dynamics: Float[np.ndarray, "env parameter"]
@@ -116,9 +118,10 @@ class MujocoFamily:
         dynamics = np.tile(self._randomizer.nominal, (n, 1))
         reward = {name: np.full(n, value, np.float64) for name, value in self.rewards.nominal().items()}
         bodies = np.zeros((n, len(self.robot.about.watched), 3))
+        forces = np.zeros((n, self._model.nbody if self.robot.about.forces else 0, 6))
         queue = np.zeros((n, 1 + LONGEST_DELAY, self._model.nu))
         error = np.zeros((n, len(self.robot.about.scale)))
-        return WorldState(physics, bodies, queue, error, dynamics, reward)
+        return WorldState(physics, bodies, forces, queue, error, dynamics, reward)
 
     def reset(self, seeds: Int[Any, " env"], state: WorldState, tasks: Task, where: Bool[Any, " env"]) -> WorldState:
         rows = np.flatnonzero(where)
@@ -133,6 +136,7 @@ class MujocoFamily:
         return WorldState(
             physics=physics,
             bodies=_with(state.bodies, rows, bodies),
+            forces=_with(state.forces, rows, 0.0),
             queue=_with(state.queue, rows, 0.0),
             error=_with(state.error, rows, self._error(seeds, dynamics[rows])),
             dynamics=dynamics,
@@ -150,10 +154,10 @@ class MujocoFamily:
             delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
             control = queue[np.arange(len(queue)), delay]
         with self._engines.lend(state.dynamics) as engine:
-            physics, bodies = engine.step(state.physics, control, rows)
+            physics, bodies, forces = engine.step(state.physics, control, rows)
         with TURN:
             error = self._error(np.asarray(seeds), state.dynamics)
-            after = WorldState(physics, bodies, queue, error, state.dynamics, state.reward)
+            after = WorldState(physics, bodies, forces, queue, error, state.dynamics, state.reward)
             if rows is None and self._all_intact(state, after):
                 return self._judged(state, after, action, where)
             return self._judged_in_part(state, after, action, where)
@@ -166,7 +170,8 @@ class MujocoFamily:
         physics = np.concatenate([clock, np.asarray(qpos, np.float64), np.asarray(qvel, np.float64)], axis=1)
         with self._engines.lend(state.dynamics) as engine:
             bodies = engine.forward(physics, np.arange(len(physics)))
-        return state._replace(physics=physics, bodies=bodies, queue=np.zeros_like(state.queue))
+        forces, queue = np.zeros_like(state.forces), np.zeros_like(state.queue)
+        return state._replace(physics=physics, bodies=bodies, forces=forces, queue=queue)
 
     def physics(self, state: WorldState) -> Physics:
         """Returns joint positions and velocities, to draw a picture of or to start from."""
@@ -183,7 +188,8 @@ class MujocoFamily:
 
     @cached_property
     def _model(self) -> mujoco.MjModel:
-        return compiled(self.robot.about.asset, self.robot.about.watched, self.warm_start)
+        about = self.robot.about
+        return compiled(about.asset, about.watched, self.warm_start, about.walls)
 
     @cached_property
     def _randomizer(self) -> Randomizer:
@@ -202,7 +208,8 @@ class MujocoFamily:
 
     def _split(self, state: WorldState) -> Physics:
         end = 1 + self._model.nq
-        return Physics(state.physics[:, 1:end], state.physics[:, end : end + self._model.nv], state.bodies)
+        forces = state.forces if self.robot.about.forces else None
+        return Physics(state.physics[:, 1:end], state.physics[:, end : end + self._model.nv], state.bodies, forces)
 
     def _judged(self, before: WorldState, after: WorldState, action: np.ndarray, valid: Any) -> Outcome:
         now = self._split(after)
@@ -258,7 +265,7 @@ class MujocoFamily:
 def _keep(kept: Bool[np.ndarray, " env"], before: WorldState, after: WorldState) -> WorldState:
     """Returns the state afterwards, but the one before where `kept`. A step changes no dynamics and no reward."""
     rows = np.flatnonzero(kept)
-    changed = ("physics", "bodies", "queue", "error")
+    changed = ("physics", "bodies", "forces", "queue", "error")
     old = {name: _with(getattr(after, name), rows, getattr(before, name)[rows]) for name in changed}
     return after._replace(**old)
 
