@@ -35,6 +35,10 @@ class Transfer:
     """How far the randomized source spreads its dynamics."""
     from_run: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """An earlier run whose policy is the source, instead of pretraining."""
+    fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
+    """How target episodes are learnt from: each batch once by PPO, or all of them many times by SAC."""
+    adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """A JSON table that makes a target of other spaces fit the source; docs/environment.md says how to write one."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the run; default: a new one under runs/."""
     deterministic: bool = False
@@ -73,6 +77,10 @@ class Evaluate:
     """Folder of the run."""
     target: str | None = None
     """Another world to play in: a family, `gym:ID`, or `package.module:function`; default: the run's own."""
+    adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """A JSON table that makes a target of other spaces fit the policy."""
+    randomize: Literal["none", "mild", "moderate", "wide", "peng", "own"] = "none"
+    """Dynamics to draw for each episode; own: let a target go on changing its own, which is refused otherwise."""
     episodes: int = 20
     """How many."""
     seed: int = 0
