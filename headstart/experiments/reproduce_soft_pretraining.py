@@ -82,7 +82,7 @@ def as_jax(world: Any) -> JaxFamily:
 
 def described(name: str, source: Source) -> dict[str, Any]:
     """Describes a source as plain JSON."""
-    mean = {key: float(np.mean([one[key] for one in source.diagnosis])) for key in source.diagnosis[0]}
+    mean = {key: rounded(np.mean([one[key] for one in source.diagnosis]), 4) for key in source.diagnosis[0]}
     return {
         "temperature": TEMPERATURES[name],
         "returns": summarize(source.returns),
@@ -96,7 +96,7 @@ def lived(study: SoftPretraining, arm: Arm, source: Source | None) -> dict[str, 
     """Fine-tunes an arm and describes what happened as plain JSON."""
     tuned = jax.tree.map(np.asarray, study.tune(arm, source)._replace(learner=()))
     last = tuned.path.shape[1] - 1
-    shown = [episode for episode in (*SHOWN_EPISODES, last) if episode <= last]
+    shown = sorted({min(episode, last) for episode in (*SHOWN_EPISODES, last)})
     return {
         "evaluated": rounded(tuned.evaluated, 2),
         "practised": rounded(tuned.practised, 2),
