@@ -14,7 +14,7 @@ import numpy as np
 from headstart.errors import InputError
 from headstart.experiments.claims import Reproduced, Request, Step, Work
 from headstart.experiments.soft_pretraining import SCALES, SCRATCH, TEMPERATURES, Arm, SoftPretraining, Source
-from headstart.experiments.soft_table import Measured, measure, rounded, row, table, threshold_of, verdict
+from headstart.experiments.soft_table import Measured, measure, rounded, row, said, table, threshold_of, verdict
 from headstart.maths.statistics import summarize
 from headstart.tasks.catalogue import family
 from headstart.types import JaxFamily
@@ -116,6 +116,7 @@ def summed_up(study: SoftPretraining, sources: dict[str, Any], tuned: dict[str, 
         practised = np.array(tuned[arm.name]["practised"])
         measured[arm.name] = measure(study.points(), curves[arm.name], practised, scratch, threshold)
     soft = tuple(name for kind in TEMPERATURES if kind != "deterministic" for name in names[kind])
+    judged = verdict(measured, soft, names["deterministic"], names[SCRATCH])
     return {
         "source": study.source.name,
         "target": study.target.name,
@@ -123,7 +124,8 @@ def summed_up(study: SoftPretraining, sources: dict[str, Any], tuned: dict[str, 
         "scale": dataclasses.asdict(study.scale),
         "episodes": study.points(),
         "threshold": threshold,
-        "verdict": verdict(measured, soft, names["deterministic"], names[SCRATCH]),
+        "verdict": judged,
+        "said": said(judged),
         "sources": sources,
         "arms": {name: row(one) | tuned[name] for name, one in measured.items()},
     }
