@@ -114,6 +114,11 @@ def diagnose(policy: Any, params: Params, rollout: Rollout, reference: Rollout |
     )
 
 
+def laid_out(episodes: tuple[Rollout, ...]) -> Rollout:
+    """Lays episodes one after the other, as a diagnosis wants them."""
+    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *episodes)
+
+
 def visited(rollout: Rollout) -> Any:
     """Returns the observations of a rollout's valid rows, one axis in front."""
     keep = np.asarray(rollout.valid).reshape(-1)

@@ -9,9 +9,11 @@ import pytest
 
 from headstart.__main__ import main
 from headstart.errors import InputError
-from headstart.experiments import soft_pretraining
-from headstart.experiments.reproduce_soft_pretraining import described, lived
-from headstart.experiments.soft_pretraining import SCRATCH, Arm, Scale, SoftPretraining
+from headstart.experiments.reproduce_soft_pretraining import described, plain
+from headstart.experiments.soft_arms import DETERMINISTIC as HARD
+from headstart.experiments.soft_arms import END, ROBOT, SCALES, SCRATCH, Arm, Design, Scale
+from headstart.experiments.soft_host import SoftHost
+from headstart.experiments.soft_pretraining import SoftPretraining
 from headstart.experiments.soft_table import Measured, measure, rounded, row, threshold_of, verdict
 from headstart.tasks.pendulum import Pendulum
 from headstart.tasks.point_run import PointRun
@@ -76,37 +78,45 @@ def test_rows_are_plain_json():
 
 
 def test_worlds_between_which_no_policy_can_be_carried_are_refused(capsys, tmp_path):
-    with pytest.raises(InputError, match="does not fit"):
-        SoftPretraining(source=PointRun(), target=Pendulum(), scale=soft_pretraining.SCALES["tiny"])
-    words = ["reproduce", "soft-pretraining", "--out"]
+    words = ["reproduce", "soft-pretraining", "--size", "tiny", "--out"]
     assert main([*words, str(tmp_path / "run"), "--source", "hopper"]) == 2
-    assert "hopper: not a world inside JAX" in capsys.readouterr().err
+    assert "a policy of 'hopper' does not fit 'point_u_maze'" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "other"), "--target", "point_u_mase"]) == 2
     assert "did you mean 'point_u_maze'" in capsys.readouterr().err
+    with pytest.raises(InputError, match="a share of fine-tuning"):
+        Design(source=PointRun(), target=PointRun(), scale=SCALES["tiny"], annealing=0.0)
 
 
 def test_scratch_begins_at_the_middle_and_no_temperature_rises():
-    study = SoftPretraining(source=PointRun(), target=PointRun(), scale=soft_pretraining.SCALES["small"])
-    middle = soft_pretraining.TEMPERATURES["middle"]
-    assert study.schedule(Arm(SCRATCH, False)).start == study.schedule(Arm(SCRATCH, False)).end == middle
-    annealed = study.schedule(Arm("high", True))
-    assert annealed.end == soft_pretraining.END and annealed.updates == round(study.annealing * 40 * 50)
-    hard = study.schedule(Arm("deterministic", True))
-    assert hard.end == hard.start < soft_pretraining.END  # already there
+    design = Design(source=PointRun(), target=PointRun(), scale=SCALES["small"])
+    constant, annealed, hard = (design.schedule(Arm(*arm)) for arm in ((SCRATCH, False), ("high", True), (HARD, True)))
+    assert constant.start == constant.end == design.temperatures["middle"]
+    assert annealed.end == END and annealed.updates == round(design.annealing * 40 * 100)
+    assert hard.end == hard.start < END  # already there
 
 
 def test_a_small_study_from_key_to_json():
     scale = Scale(seeds=2, rounds=3, episodes=2, every=1, updates=2, hidden=8, batch_size=8)
-    worlds = (PointRun(horizon=12), PointRun(layout="u_maze", horizon=12))
-    study = SoftPretraining(source=worlds[0], target=worlds[1], scale=scale, episodes=3)
+    design = Design(source=PointRun(horizon=12), target=PointRun(layout="u_maze", horizon=12), scale=scale)
+    study = SoftPretraining(design=design, episodes=3)
     source = study.pretrain("middle")
     assert source.returns.shape == (2,) and source.displacement.shape == (2, 3, 2)
-    alone = dataclasses.replace(study, seed=1, scale=dataclasses.replace(scale, seeds=2)).keys[0]
-    assert jax.random.key_data(alone).tolist() == jax.random.key_data(study.keys[1]).tolist(), "a seed is a seed"
+    other = SoftPretraining(design=dataclasses.replace(design, seed=1)).keys[0]
+    assert jax.random.key_data(other).tolist() == jax.random.key_data(study.keys[1]).tolist(), "a seed is a seed"
     tuned = study.tune(Arm("middle", True), source)
     assert tuned.evaluated.shape == (2, 3) and tuned.practised.shape == (2, 2) and tuned.path.shape == (2, 2, 12, 2)
     scratch = study.tune(Arm(SCRATCH, True), None)
     assert not np.allclose(tuned.evaluated[:, 0], scratch.evaluated[:, 0]), "the source is carried over"
-    kept = json.loads(json.dumps(described("middle", source)))
-    assert kept["temperature"] == soft_pretraining.TEMPERATURES["middle"] and 0 <= kept["diagnosis"]["coverage"] <= 1
-    assert len(lived(study, Arm("middle", True), source)["path"][0]) == 2
+    kept = json.loads(json.dumps(described(1.0, source), allow_nan=False))
+    assert 0 <= kept["diagnosis"]["coverage"] <= 1 and len(kept["displacement"]) == 2
+    assert len(json.loads(json.dumps(plain(tuned)))["path"][0][0]) == 6
+
+
+def test_the_same_study_on_a_world_outside_jax():
+    scale = Scale(seeds=1, rounds=11, episodes=1, every=1, updates=2, hidden=8, batch_size=8, evaluation_episodes=1)
+    worlds = (Pendulum(), Pendulum())  # whichever world: the seam is one
+    study = SoftHost(design=Design(source=worlds[0], target=worlds[1], scale=scale, temperatures=ROBOT))
+    source = study.pretrain("middle")
+    lived = study.tune(Arm("middle", True), source)
+    assert lived.evaluated.shape == (1, 2) and lived.practised.shape == (1, 1) and lived.path is None
+    assert set(plain(lived)) == {"evaluated", "practised"} and "directions" not in described(0.2, source)
