@@ -1,7 +1,8 @@
 """Four goals that are equally good: does a policy that maximises reward and entropy keep all four ways open?
 
 Soft Q-learning, whose policy can have any shape, beside SAC, whose policy is one bump at every state: with the
-temperature that it finds by itself. One seed is one compiled computation, from the first step to the last rollout, and
+temperature that it finds by itself, and with the same fixed one, which is the comparison in which nothing else differs.
+One seed is one compiled computation, from the first step to the last rollout, and
 so are all seeds together.
 
 Source: Haarnoja et al. 2017 (arXiv 1702.08165), section 5.1 and figure 1; lecture slide "Soft-optimal policies".
@@ -9,7 +10,7 @@ Source: Haarnoja et al. 2017 (arXiv 1702.08165), section 5.1 and figure 1; lectu
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from headstart.data.scan import begin_scan, rollout_scan
-from headstart.errors import InputError
+from headstart.errors import unknown
 from headstart.learn.replayed import OffPolicyLearner, Replayed
 from headstart.learn.sac import SAC
 from headstart.learn.soft_q import SoftQ
@@ -26,7 +27,7 @@ from headstart.nets.sampler import SamplingPolicy
 from headstart.tasks.four_goals import FourGoals, nearest_goal
 from headstart.types import Params, Policy
 
-Method = Literal["soft_q", "sac"]
+Method = Literal["soft_q", "sac", "sac_fixed"]
 HIDDEN = (64, 64)
 
 
@@ -50,8 +51,8 @@ class FourWays:
     """The study.
 
     Attributes:
-        method: who learns.
-        temperature: α of soft Q-learning; SAC starts there.
+        method: who learns: soft Q-learning; SAC with automatic temperature; SAC with a fixed one.
+        temperature: α; where SAC finds its own, it starts there.
         rounds: rollouts, each of `envs` × `steps`, after each of which `updates` steps are learnt.
         envs: environments side by side.
         steps: of each in one rollout.
@@ -73,8 +74,8 @@ class FourWays:
 
     def __post_init__(self):
         """Refuses methods that there are not."""
-        if self.method not in ("soft_q", "sac"):
-            raise InputError(f"four goals: method is 'soft_q' or 'sac', not {self.method!r}")
+        if self.method not in get_args(Method):
+            raise unknown("method", self.method, get_args(Method))
 
     def learner(self) -> Replayed:
         """Returns who learns; both with the same networks, discount, rates and batches."""
@@ -96,6 +97,7 @@ class FourWays:
                 policy=SquashedPolicy(**spaces),
                 critic_hidden=HIDDEN,
                 initial_temperature=self.temperature,
+                temperature="automatic" if self.method == "sac" else "fixed",
                 learning_rate=1e-3,
             )
         capacity = self.rounds * self.envs * self.steps

