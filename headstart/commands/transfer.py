@@ -19,6 +19,7 @@ from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
+from headstart.experiments.soft_start import SoftStart, read_schedule
 from headstart.nets.policies import GaussianPolicy
 from headstart.options import Transfer, whole_numbers
 from headstart.report.page import write_report
@@ -82,6 +83,19 @@ def carry_out(plan: "Plan") -> int:
         console.print(f"no film: {problem}", highlight=False, soft_wrap=True)
     console.print(f"\n{write_report(folder.path)}", highlight=False, soft_wrap=True)
     return 0
+
+
+def soft_start(settings: dict[str, Any]) -> SoftStart | None:
+    """Returns how soft sources are learnt and fine-tuned, where they are asked for.
+
+    Raises:
+        InputError: the schedule is none, or a policy is brought along, which was pretrained already.
+    """
+    if settings.get("pretrain", "plain") == "plain":
+        return None
+    if settings["from"] is not None:
+        raise InputError(f"--pretrain soft --from {settings['from']}: that policy is pretrained already; leave one out")
+    return SoftStart(schedule=read_schedule(settings["anneal"]))
 
 
 def attempts_of(path: Path) -> int:
@@ -150,6 +164,7 @@ class Plan:
             folder=path,
             given=given,
             fine_tune=settings.get("fine_tune", "on-policy"),
+            soft=soft_start(settings),
             attempt=attempt,
         )
         study.policy_of("fine-tune")  # refuses what cannot be taken over before anything is learnt
@@ -161,6 +176,8 @@ class Plan:
 def settings_of(options: Transfer) -> dict[str, Any]:
     """Resolves the words of the command line to plain JSON. Raises `InputError` for numbers that cannot work."""
     count = SCALES[options.size].seeds if options.seeds is None else options.seeds
+    if options.pretrain == "soft":
+        read_schedule(options.anneal)
     if not 1 <= count <= 1000 or not 0 <= options.seed < 1 << 31:
         raise InputError(f"--seeds {count} --seed {options.seed}: 1 to 1000 seeds are needed, the first from 0 up")
     return {
@@ -172,6 +189,8 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "seeds": list(range(options.seed, options.seed + count)),
         "randomize": options.randomize,
         "fine_tune": options.fine_tune,
+        "pretrain": options.pretrain,
+        "anneal": options.anneal,
         "adapter": None if options.adapter is None else read_adapter(options.adapter),
         "deterministic": options.deterministic,
     }

@@ -21,11 +21,13 @@ class Claim(NamedTuple):
         module: where its `reproduce` is.
         says: the claim, and where the lecture makes it; one line.
         options: which options of the command line it understands, beside `--size --seeds --seed --out`.
+        page: the module whose `write_page(result, folder)` writes `report.html`, where there is one.
     """
 
     module: str
     says: str
     options: tuple[str, ...] = ()
+    page: str | None = None
 
 
 CLAIMS: Mapping[str, Claim] = MappingProxyType(
@@ -47,6 +49,7 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
             module="headstart.experiments.reproduce_soft_pretraining",
             says="a policy that was pretrained soft fine-tunes in fewer episodes (SQL pre-training helps fine-tuning)",
             options=("source", "target"),
+            page="headstart.report.soft",
         ),
     }
 )

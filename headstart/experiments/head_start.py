@@ -19,6 +19,7 @@ import jax
 from jaxtyping import Array, Key
 
 from headstart.data.collect import begin, collect, play
+from headstart.experiments.soft_start import STEPS, SoftStart
 from headstart.learn.ppo import PPO
 from headstart.nets.policies import GaussianPolicy, SquashedPolicy
 from headstart.run import episodes, sealed
@@ -117,6 +118,7 @@ class HeadStart:
         folder: where the ledgers are kept.
         given: parameters of a policy that is brought along; then nothing is trained on the source.
         fine_tune: how target episodes are learnt from: by PPO, or by SAC that takes the policy over.
+        soft: where sources are learnt softly, and fine-tuned while their temperature falls; then `fine_tune` is unused.
         envs: environments side by side on the source.
         attempt: 1, and one more each time that the study is taken up again.
     """
@@ -130,6 +132,7 @@ class HeadStart:
     folder: Path
     given: Params | None = field(default=None, hash=False)
     fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
+    soft: SoftStart | None = None
     envs: int = 64
     attempt: int = 1
 
@@ -162,25 +165,39 @@ class HeadStart:
 
     def policy_of(self, method: str) -> GaussianPolicy | SquashedPolicy:
         """Returns the policy that a method ends in."""
+        if self.soft is not None:
+            return self.soft.policy(self.source)
         return squashed(self.policy()) if self.takes_over(method) else self.policy()
 
     def takes_over(self, method: str) -> bool:
         """Tells whether a method learns off-policy; what is evaluated as it came does not learn."""
-        return self.fine_tune == "off-policy" and method.startswith(("scratch", "fine-tune"))
+        off_policy = self.fine_tune == "off-policy" and self.soft is None
+        return off_policy and method.startswith(("scratch", "fine-tune"))
 
     def learner_name(self, method: str) -> str:
         """Names what a method's policy was learnt by, for its bundle."""
+        if self.soft is not None:
+            return "sac"
         return "off-policy" if self.takes_over(method) else "ppo"
 
-    def learner(self) -> PPO:
+    def learner(self) -> Learner:
         """Returns how sources and the oracle learn."""
+        if self.soft is not None:
+            return self.soft.learner(self.source, self.envs, self.scale.source_steps)
         return PPO(policy=self.policy(), envs=self.envs)
+
+    def training(self, world: TaskFamily, distribution: TaskDistribution) -> Training:
+        """Returns how a source or the oracle is trained."""
+        steps = 64 if self.soft is None else STEPS
+        return Training(family=world, learner=self.learner(), distribution=distribution, envs=self.envs, steps=steps)
 
     def tuning(self, method: str) -> FineTuning:
         """Returns how target episodes are learnt from: the same for every arm that learns from them.
 
         A policy that is brought along has no value function; it waits for one to be learnt.
         """
+        if self.soft is not None:
+            return self.soft.tuning(self.source)
         if self.takes_over(method):
             return OffPolicy(learner=heir(self.policy()))
         learner = PPO(
@@ -210,7 +227,7 @@ class HeadStart:
 
     def transfer(self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False) -> Iterator[Finding]:
         """Trains a source and brings it to the target."""
-        training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
+        training = self.training(self.source, distribution)
         place = self.folder / "sources" / f"{kind}-{seed}"
         state = recalled(place, training.learner)
         if state is None:
@@ -239,7 +256,7 @@ class HeadStart:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
         family = self.build_target()
         distribution = Fixed(task=family.task())
-        training = Training(family=family, learner=self.learner(), distribution=distribution, envs=self.envs)
+        training = self.training(family, distribution)
         state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps, state)
         for scored in self.meet(seed, "oracle", state, (0,)):
             begun = int(used.finished) + self.envs  # an episode counts from its beginning

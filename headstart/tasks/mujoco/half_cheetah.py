@@ -1,5 +1,6 @@
 """The half-cheetah: a flat runner that cannot fall over for good."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ HALF_CHEETAH = Description(
     weather=("gravity",),
     speeds=(0.5, 8.0),
 )
+
+
+BACKWARD = dataclasses.replace(HALF_CHEETAH, name="half_cheetah_backward", direction=-1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +67,8 @@ class HalfCheetah:
         ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         return running(before, after, asked, self.about) - self.control_weight * effort(action)
+
+
+def half_cheetah_backward() -> HalfCheetah:
+    """Builds the half-cheetah whose plain task is to run backward."""
+    return HalfCheetah(about=BACKWARD)
