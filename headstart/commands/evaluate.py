@@ -48,7 +48,8 @@ def policy_of_run(folder: Any) -> tuple[TaskFamily, Any, Any]:
     """Reads a run's policy: where it was learnt, the policy, its parameters."""
     description = bundle.describe(folder)
     home = catalogue.family(str(description.get("family")))
-    learner, _ = learner_of(str(description.get("learner")), home, envs=1)
+    memory = str(description.get("memory", "none"))
+    learner, _ = learner_of(str(description.get("learner")), home, envs=1, memory=memory)
     params = bundle.load(folder, learner.policy, home.observation)
     return home, learner.policy, params
 

@@ -48,7 +48,10 @@ class Findings:
         self.scored.append(found)
         policy, place = self.study.policy(), self.folder / "policies" / f"{found.method.replace(' ', '-')}-{found.seed}"
         place.mkdir(parents=True, exist_ok=True)
-        description = policy_description("ppo") | {"family": self.settings["source"], "shots": found.shots}
+        description = policy_description("ppo", self.study.memory) | {
+            "family": self.settings["source"],
+            "shots": found.shots,
+        }
         bundle.save(place, policy, found.shot.params, policy.observation, description)
 
     def finish(self, found: Finished) -> None:

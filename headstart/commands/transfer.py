@@ -19,10 +19,10 @@ from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import InputError, Interrupted
 from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
-from headstart.nets.policies import GaussianPolicy
+from headstart.nets.policies import SquashedPolicy
 from headstart.options import Transfer, whole_numbers
 from headstart.report.page import write_report
-from headstart.run import lock
+from headstart.run import bundle, lock
 from headstart.run.fan_out import fan_out
 from headstart.run.metrics import Writer
 from headstart.run.record import RunFolder, create_run, read_config
@@ -121,9 +121,10 @@ class Plan:
         source, there, given = family(settings["source"]), target(settings["target"]), None
         if settings["from"] is not None:
             source, policy, given = policy_of_run(Path(settings["from"]))
-            if not isinstance(policy, GaussianPolicy):
+            if isinstance(policy, SquashedPolicy):
                 raise InputError(f"--from {settings['from']}: was learnt by SAC; give a run of `--learner ppo`")
-            settings = {**settings, "source": source.name}
+            memory = str(bundle.describe(Path(settings["from"])).get("memory", "none"))
+            settings = {**settings, "source": source.name, "memory": memory}
         require_same_spaces(source, there)
         if there.name == source.name:
             raise InputError(f"--target {settings['target']}: is the source itself; name another target")
@@ -136,6 +137,7 @@ class Plan:
             scale=SCALES[settings["size"]],
             folder=path,
             given=given,
+            memory=settings.get("memory", "none"),
             attempt=attempt,
         )
         title = f"{settings['source']} → {settings['target']}: return after k target episodes"
@@ -156,6 +158,7 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "size": options.size,
         "seeds": list(range(options.seed, options.seed + count)),
         "randomize": options.randomize,
+        "memory": options.memory,
         "deterministic": options.deterministic,
     }
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import Array, Key
 
 from headstart.data.collect import play
-from headstart.learn.ppo import PPO
-from headstart.nets.policies import GaussianPolicy
+from headstart.learn.on_policy import on_policy
+from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes
 from headstart.run.ledger import Counts, Ledger
 from headstart.run.target import Target
@@ -109,6 +109,7 @@ class HeadStart:
         folder: where the ledgers are kept.
         given: parameters of a policy that is brought along; then nothing is trained on the source.
         envs: environments side by side on the source.
+        memory: what every policy remembers.
         attempt: 1, and one more each time that the study is taken up again.
     """
 
@@ -121,6 +122,7 @@ class HeadStart:
     folder: Path
     given: Params | None = field(default=None, hash=False)
     envs: int = 64
+    memory: MemoryName = "none"
     attempt: int = 1
 
     @property
@@ -146,21 +148,21 @@ class HeadStart:
         yield from job()
         yield Finished(seed, name)
 
-    def policy(self) -> GaussianPolicy:
+    def policy(self) -> Any:
         """Returns the policy that every arm learns."""
-        return GaussianPolicy(observation=self.source.observation, action=self.source.action)  # pyright: ignore
+        return policy_with(self.memory, self.source.observation, self.source.action)
 
-    def learner(self) -> PPO:
+    def learner(self) -> Any:
         """Returns how sources and the oracle learn."""
-        return PPO(policy=self.policy(), envs=self.envs)
+        return on_policy(self.policy(), envs=self.envs)
 
     def tuning(self) -> OnPolicy:
         """Returns how target episodes are learnt from: the same for every arm.
 
         A policy that is brought along has no value function; it waits for one to be learnt.
         """
-        learner = PPO(
-            policy=self.policy(),
+        learner = on_policy(
+            self.policy(),
             envs=1,
             epochs=10,
             minibatch_size=256,

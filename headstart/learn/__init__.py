@@ -9,7 +9,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from headstart.learn.bc import BC
     from headstart.learn.ppo import PPO
+    from headstart.learn.recurrent_ppo import RecurrentPPO
     from headstart.learn.replayed import Replayed
     from headstart.learn.sac import SAC
 
-    return (PPO, SAC, Replayed, BC)
+    return (PPO, RecurrentPPO, SAC, Replayed, BC)

@@ -12,9 +12,11 @@ from headstart import learn
 from headstart.data.replay import Transitions
 from headstart.learn.bc import BC
 from headstart.learn.ppo import PPO
+from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
 from headstart.nets.policies import GaussianPolicy, SquashedPolicy
+from headstart.nets.recurrent import RecurrentPolicy
 from headstart.spaces import Box
 from headstart.types import Demonstration, Learner, Rollout, Task
 
@@ -25,6 +27,15 @@ SQUASHED = SquashedPolicy(observation=SPACE, action=ACTION, hidden=(8,))
 OFF_POLICY = SAC(policy=SQUASHED, critic_hidden=(8,))
 LEARNERS = [
     PPO(policy=GAUSSIAN, envs=4, minibatch_size=16, epochs=2, value_hidden=(8,)),
+    RecurrentPPO(
+        policy=RecurrentPolicy(observation=SPACE, action=ACTION, hidden=(8,), memory=4, branch=4),
+        envs=4,
+        minibatch_size=16,
+        epochs=2,
+        value_hidden=(8,),
+        chunk=4,
+        burn_in=2,
+    ),
     OFF_POLICY,
     Replayed(learner=OFF_POLICY, capacity=64, updates=2, batch_size=16, starts=8),
     BC(policy=GAUSSIAN, steps=2, minibatch_size=16),
@@ -76,7 +87,8 @@ class TestEveryLearner:
         for name in ("init", "update", "params"):
             theirs = list(inspect.signature(getattr(Learner, name)).parameters)[1:]
             assert list(inspect.signature(getattr(learner, name)).parameters) == theirs
-        action, _ = learner.policy.apply(KEY, learner.params(learner.init(KEY)), (), observations(5))
+        params = learner.params(learner.init(KEY))
+        action, _ = learner.policy.apply(KEY, params, learner.policy.start(params, 5), observations(5))
         assert action.shape == (5, 2)
 
     def test_same_key_same_bits_and_one_trace(self, learner):
