@@ -125,6 +125,28 @@ class Imitate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reproduce:
+    """Measure a claim of the lecture again, and keep the numbers with the command that made them."""
+
+    claim: tyro.conf.Positional[str]
+    """Which; `headstart list` names them."""
+    size: Size = "small"
+    """tiny: seconds; small: minutes on two cores; full: the whole study."""
+    seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """How many independent repetitions; the size's own number if not given."""
+    seed: int = 0
+    """The first of the seeds."""
+    source: Annotated[str | None, tyro.conf.arg(metavar="SOURCE")] = None
+    """What to learn on first, where the claim has a source."""
+    target: Annotated[str | None, tyro.conf.arg(metavar="TARGET")] = None
+    """What to transfer to, where the claim has a target."""
+    demonstrations: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Recorded demonstrations, where the claim is about imitation; default: those of a simulated teacher."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of the run; default: a new one under runs/."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class List:
     """Name everything that can be named on this command line."""
 
@@ -151,6 +173,7 @@ Command = (
     | Annotated[Resume, tyro.conf.subcommand("resume")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Imitate, tyro.conf.subcommand("imitate")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Check, tyro.conf.subcommand("check")]

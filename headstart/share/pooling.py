@@ -126,7 +126,7 @@ class ShortestDescription:
             return rows
         inputs = np.column_stack([steps.inputs[rows], np.zeros(len(rows))])
         decided, confidence = decide(rule, inputs)
-        limit = 0.0 if decision.argument is None else self.rules.accuracy
+        limit = self.rules.limit(steps, decision) or 0.0
         return rows[(np.abs(decided - decision.target[there]) > limit) | (confidence == 0)]
 
 

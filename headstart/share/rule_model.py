@@ -76,8 +76,14 @@ class Rules:
             np.concatenate([decision.target[rows] for _, rows in parts]),
             np.concatenate([weights[index][decision.rows[rows]] for index, rows in parts]),
             prior=prior,
-            accuracy=None if decision.argument is None else self.accuracy,
+            accuracy=self.limit(steps, decision),
             categories=(steps.layout.counter + 1, steps.layout.inputs),  # what returned, and the task
+        )
+
+    def limit(self, steps: SkillSteps, decision: Decision) -> float | None:
+        """Within which an argument is right; None for calls, of which only the same is."""
+        return (
+            None if decision.argument is None else self.accuracy * float(steps.unit[decision.call, decision.argument])
         )
 
     def predict(self, params: SkillParams, layout: Layout, inputs: Float[np.ndarray, "step input"]) -> Prediction:
@@ -194,4 +200,4 @@ def _width(layout: Layout) -> int:
 
 def _prior(layout: Layout) -> tuple[float, ...]:
     """What came back is what a program branches on first, then its arguments, its counter last."""
-    return (*(1.2,) * layout.args, 1.6, 1.0, *(1.1,) * layout.value)
+    return (*(1.2,) * layout.args, 1.6, 1.0, *(1.1,) * (layout.value + layout.observation))
