@@ -26,7 +26,7 @@ from headstart.data.collect import play
 from headstart.errors import unknown
 from headstart.experiments.claims import Reproduced, Request, Step, Work
 from headstart.experiments.head_start import key_of
-from headstart.experiments.peng_table import summed_up, table
+from headstart.experiments.peng_table import compared, summed_up, table
 from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import disk, strict_json
@@ -133,15 +133,18 @@ SCALES = {
 
 def reproduce(request: Request) -> Work:
     """Compares the four policies; see `headstart.experiments.claims`."""
-    return carried_out(request, {name: ARMS for name in WORLDS})
+    return carried_out(request, dict.fromkeys(WORLDS, ARMS))
 
 
-def carried_out(request: Request, rows: Mapping[str, Mapping[str, Arm]]) -> Work:
+def carried_out(
+    request: Request, rows: Mapping[str, Mapping[str, Arm]], pairs: Sequence[tuple[str, str]] | None = None
+) -> Work:
     """Trains and evaluates every arm in every seed, or reads what was kept of it, and sums up.
 
     Args:
         request: what the user asked for; `source` names the one world that is meant.
         rows: the arms of each world.
+        pairs: which arm is expected to be better than which; by default the first than each of the others.
     """
     wanted = request.given.get("source")
     if wanted is not None and wanted not in WORLDS:
@@ -160,8 +163,12 @@ def carried_out(request: Request, rows: Mapping[str, Mapping[str, Arm]]) -> Work
         for name in names
     }
     about = {"steps": scale.steps, "seeds": list(seeds), "episodes": scale.episodes, "targets": list(TARGETS)}
-    worlds = {name: {"share_of_table_i": WORLDS[name].share, "arms": arms} for name, arms in result.items()}
-    return Reproduced(table(result), {**about, "worlds": worlds})
+    worlds = {}
+    for name, arms in result.items():
+        first, *others = arms
+        order = compared(arms, pairs or [(first, other) for other in others])
+        worlds[name] = {"share_of_table_i": WORLDS[name].share, "arms": arms, "order": order}
+    return Reproduced(table(worlds), {**about, "worlds": worlds})
 
 
 class Job(NamedTuple):
@@ -226,7 +233,7 @@ def distribution_of(home: TaskFamily, world: World, arm: Arm) -> TaskDistributio
 
 
 def ranges_of(world: World, space: ParameterSpace) -> dict[str, tuple[float, float]]:
-    """Returns the ranges of a world, by name: powers of Table I's factors, and its sensor noise and jitter as they are."""
+    """Returns the ranges of a world: powers of Table I's factors; its noise and its jitter as they are."""
     legal = {name: (parameter.low, parameter.high) for name, parameter in space.items()}
     ranges = {}
     for pattern in FACTORS:

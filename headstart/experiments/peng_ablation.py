@@ -1,4 +1,4 @@
-"""Which randomization matters? The recurrent policy of Peng's study, with one group of parameters fixed after the other.
+"""Which randomization matters? Peng's recurrent policy, with one group of parameters fixed after the other.
 
 Source: Peng et al. 2018 (arXiv 1710.06537), table III.
 """

@@ -1,12 +1,16 @@
 """The tables of Peng's study: what each arm was worth, and in which order they came."""
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from headstart.maths.statistics import bootstrap_interval, probability_of_improvement, wilson_interval
+from headstart.maths.statistics import (
+    bootstrap_interval,
+    paired_difference,
+    probability_of_improvement,
+    wilson_interval,
+)
 
 Arms = Mapping[str, dict[str, Any]]
 
@@ -33,25 +37,34 @@ def summed_up(pieces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def order(arms: Arms) -> list[dict[str, Any]]:
-    """Compares each arm with the one below it in the table, on the target.
+def compared(arms: Arms, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Compares pairs of arms on the targets, seed by seed: what is expected to be better comes first.
 
     Returns:
-        For each pair: how probable it is that the upper one is better in a seed, its interval, and whether the bootstrap
-        intervals of the two are apart.
+        For each pair the interquartile mean of the differences with its 95 % bootstrap interval, how probable it is that
+        a seed of the first is better than a seed of the second, and whether the interval of the differences is above 0.
     """
-    compared = []
-    for (upper, one), (lower, two) in pairwise(arms.items()):
-        better = probability_of_improvement(*(np.array(arm["target"]["per_seed"])[:, None] for arm in (one, two)))
-        apart = one["target"]["low"] > two["target"]["high"]
-        compared.append({"upper": upper, "lower": lower, "better": better._asdict(), "apart": apart})
-    return compared
+    rows = []
+    for better, worse in pairs:
+        one, two = (np.array(arms[name]["target"]["per_seed"]) for name in (better, worse))
+        difference = paired_difference(one, two)
+        rows.append(
+            {
+                "expected_better": better,
+                "expected_worse": worse,
+                "difference": difference._asdict(),
+                "probability": probability_of_improvement(one[:, None], two[:, None])._asdict(),
+                "shown": difference.low > 0,
+            }
+        )
+    return rows
 
 
-def table(worlds: Mapping[str, Arms]) -> str:
-    """Writes the arms of each world as text."""
+def table(worlds: Mapping[str, Mapping[str, Any]]) -> str:
+    """Writes the arms of each world as text, and below them what beat what."""
     lines = []
-    for world, arms in worlds.items():
+    for world, found in worlds.items():
+        arms: Arms = found["arms"]
         succeeds = any("success" in arm["target"] for arm in arms.values())
         head = f"{world:20}{'return at home':>28}{'return on the targets':>28}"
         lines.append(head + (f"{'success on the targets':>26}" if succeeds else ""))
@@ -59,6 +72,10 @@ def table(worlds: Mapping[str, Arms]) -> str:
             cells = [f"{spread(arm[place], '.1f'):>28}" for place in ("home", "target")]
             cells += [f"{spread(arm['target']['success'], '.2f'):>26}"] if succeeds else []
             lines.append(f"{name:20}" + "".join(cells))
+        for row in found["order"]:
+            said = "shown" if row["shown"] else "not shown"
+            difference = spread(row["difference"], ".1f")
+            lines.append(f"{row['expected_better']} above {row['expected_worse']}: {said}, by {difference}")
         lines.append("")
     return "\n".join(lines).rstrip()
 

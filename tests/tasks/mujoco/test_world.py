@@ -202,7 +202,9 @@ def test_a_jittering_latency_is_drawn_anew_in_each_step_and_reaches_the_motors_b
     dynamics = begin(family, tasks_of(family, n, delay__action=1, jitter__delay=0.2)).dynamics
     one, two = (family._control(np.arange(n) + seed, queue, dynamics)[..., 0] for seed in (0, n))
     assert one.shape == (n, frames) and not np.array_equal(one, two)
-    share = (np.arange(frames) + 0.5) / frames  # late by l steps: the action of ⌈l − u⌉ steps ago; P(l > 1 + u) = exp(−u / 0.2)
+    share = (
+        np.arange(frames) + 0.5
+    ) / frames  # late by l steps: the action of ⌈l − u⌉ steps ago; P(l > 1 + u) = exp(−u / 0.2)
     np.testing.assert_allclose((one >= 2).mean(axis=0), np.exp(-share / 0.2), atol=0.04)
     assert one.min() == 1 and (np.diff(one, axis=1) <= 0).all()  # within a step, ever newer actions arrive
     np.testing.assert_array_equal(one, family._control(np.arange(n), queue, dynamics)[..., 0])
