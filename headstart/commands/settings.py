@@ -20,6 +20,7 @@ from headstart.types import Learner, TaskDistribution, TaskFamily
 ROLLOUT_STEPS = 64  # of each environment, for PPO
 REPLAY_STEPS = 8  # likewise, for SAC: it learns more often
 REPLAY_LEAST, REPLAY_MOST = 1 << 10, 1_000_000  # transitions kept
+EARLIER = {"memory": "none"}  # what runs were made with that do not say
 CHANGEABLE = ("steps", "checkpoint_every")  # between two sittings of one run; all else would make it another run
 
 
@@ -62,7 +63,7 @@ def read_settings(config: dict[str, Any], where: str) -> TrainSettings:
     Raises:
         InputError: one is missing, unknown or of the wrong kind; a hand has been at the file.
     """
-    kept = {"memory": "none"} | config["settings"]  # which runs before it was an option did not keep
+    kept = EARLIER | config["settings"]
     for name in sorted(kept.keys() | TrainSettings.__annotations__.keys()):
         if type(kept.get(name)) is not TrainSettings.__annotations__.get(name):
             raise InputError(
@@ -84,7 +85,7 @@ def require_unchanged(config: dict[str, Any], saved: dict[str, Any], where: str)
     """
     if type(saved.get("settings")) is not dict or type(saved.get("metrics_length")) is not int:
         raise InputError(f"{where}: the checkpoints beside it are not of `headstart train`; they cannot be resumed")
-    now, then = (facts["settings"] | {"seed": facts.get("seed")} for facts in (config, saved))
+    now, then = (EARLIER | facts["settings"] | {"seed": facts.get("seed")} for facts in (config, saved))
     changed = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
     refused = [
         f"{printable(name)} {then.get(name)!r} → {now.get(name)!r}" for name in changed if name not in CHANGEABLE

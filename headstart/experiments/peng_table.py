@@ -41,8 +41,8 @@ def compared(arms: Arms, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any
     """Compares pairs of arms on the targets, seed by seed: what is expected to be better comes first.
 
     Returns:
-        For each pair the interquartile mean of the differences with its 95 % bootstrap interval, how probable it is that
-        a seed of the first is better than a seed of the second, and whether the interval of the differences is above 0.
+        For each pair the interquartile mean of the differences with its 95 % bootstrap interval, how probable it is
+        that a seed of the first is better than one of the second, and whether the interval of differences is above 0.
     """
     rows = []
     for better, worse in pairs:
