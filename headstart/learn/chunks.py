@@ -58,10 +58,10 @@ def cut(steps: Steps, before: State, length: int, burn_in: int) -> Chunks:
 
     def pieces(x: Array, start: np.ndarray, size: int) -> Array:
         piece = jnp.swapaxes(x[start[:, None] + np.arange(size)], 1, 2)  # piece env time ...
-        return piece.reshape((-1, *piece.shape[2:]))
+        return piece.reshape((len(start) * envs, *piece.shape[2:]))
 
     def at(x: Array, start: np.ndarray) -> Array:
-        return x[start].reshape((-1, *x.shape[2:]))
+        return x[start].reshape((len(start) * envs, *x.shape[2:]))
 
     return Chunks(
         steps=jax.tree.map(lambda x: pieces(x, begin, length), steps),

@@ -157,7 +157,7 @@ class RecurrentPPO:
         state = state._replace(
             params=self.policy.normalize(state.params, batch.obs, batch.valid),
             updates=state.updates + 1,
-            seen=update_moments(state.seen, values.reshape((weight.size, -1)), weight),
+            seen=update_moments(state.seen, values.reshape((weight.size, len(self.privileged))), weight),
             memory=recalled.last,
         )
         return state, {**during, **before}

@@ -108,7 +108,8 @@ class HistoryPolicy:
         earlier = jnp.concatenate([jnp.zeros_like(episode[:1]), episode])  # the episode of the step before
 
         def within(episode: Array, past: Past, owners: Array) -> Past:
-            return past._replace(filled=past.filled * (owners == episode[..., None]))
+            own = owners == episode[..., None]
+            return Past(*(jnp.where(own[..., None], x, 0.0) for x in past[:2]), jnp.where(own, past.filled, 0.0))
 
         here = jax.tree.map(lambda x: x[:-1], past)
         seen = self.features(params, within(episode, here, owners[:-1]), obs)
