@@ -233,7 +233,7 @@ def distribution_of(home: TaskFamily, world: World, arm: Arm) -> TaskDistributio
         return Fixed(task=home.task())
     ranges = ranges_of(world, home.dynamics)
     fixed = matching(home.dynamics, world.groups[arm.fixed]) if arm.fixed else ()
-    ranges |= {name: (home.dynamics[name].nominal,) * 2 for name in fixed}
+    ranges |= {name: (home.dynamics[name].nominal, home.dynamics[name].nominal) for name in fixed}
     return Uniform(space=home.dynamics, ranges=ranges, base=home.task())
 
 

@@ -109,7 +109,7 @@ class HistoryPolicy:
 
         def within(episode: Array, past: Past, owners: Array) -> Past:
             own = owners == episode[..., None]
-            return Past(*(jnp.where(own[..., None], x, 0.0) for x in past[:2]), jnp.where(own, past.filled, 0.0))
+            return jax.tree.map(lambda x: jnp.where(own.reshape(own.shape + (1,) * (x.ndim - own.ndim)), x, 0.0), past)
 
         here = jax.tree.map(lambda x: x[:-1], past)
         seen = self.features(params, within(episode, here, owners[:-1]), obs)

@@ -58,7 +58,8 @@ class RecurrentPolicy:
         """Refuses what cannot be acted on or remembered."""
         if self.cell not in ("gru", "lstm"):
             raise unknown("cell", self.cell, ("gru", "lstm"))
-        self._head(), self._remembered()
+        self._head()
+        self._remembered()
 
     def init(self, key: Key[Array, ""]) -> Params:
         keys = jax.random.split(key, 4)
