@@ -44,7 +44,7 @@ from headstart.types import Rollout, TaskDistribution, TaskFamily
 LIMIT = 1 << 20
 ROLLOUT_STEPS = 64
 # equal for all arms; steps of the world are what is scarce here, so more is made of each than by the defaults
-EPOCHS, MINIBATCH_SIZE, LEARNING_RATE = 8, 256, 5e-4
+EPOCHS, MINIBATCH_SIZE, LEARNING_RATE = 8, 512, 7e-4
 
 
 class Arm(NamedTuple):
@@ -140,7 +140,7 @@ class Scale:
 
 SCALES = {
     "tiny": Scale(seeds=1, steps=8_192, episodes=1),
-    "small": Scale(seeds=5, steps=393_216, episodes=5),
+    "small": Scale(seeds=5, steps=262_144, episodes=5),
     "full": Scale(seeds=10, steps=10_000_000, episodes=20),
 }
 

@@ -1,6 +1,7 @@
 """Policies with a memory: recalling is what stepping was, memory ends with the episode, cells do what they say."""
 
 import dataclasses
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -36,19 +37,23 @@ def observations(*axes, seed=0):
     return {name: jax.random.normal(key, (*axes, *SPACE[name].shape)) for name, key in zip(SPACE, keys, strict=True)}
 
 
+@partial(jax.jit, static_argnames="policy")
 def acted(policy, params, carry, obs, first):
     """Steps a policy as the seam does; returns actions, the greedy action and features of each step, and carries."""
-    actions, greedy, read, before = [], [], [], []
-    for t in range(TIME):
-        before.append(carry)
-        carry = forget(first[t], policy.start(params, ENVS), carry)
-        now = jax.tree.map(lambda x: x[t], obs)  # noqa: B023
-        greedy.append(policy.distribution(params, carry, now)[0].greedy())
-        read.append(features(policy, params, carry, now))
-        action, carry = policy.apply(jax.random.fold_in(KEY, t), params, carry, now)
-        actions.append(action)
-    stack = lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)  # noqa: E731
-    return stack(actions), stack(greedy), stack(read), stack(before), carry
+
+    def step(before, row):
+        key, obs, first = row
+        carry = forget(first, policy.start(params, ENVS), before)
+        greedy = policy.distribution(params, carry, obs)[0].greedy()
+        action, after = policy.apply(key, params, carry, obs)
+        return after, (action, greedy, features(policy, params, carry, obs), before)
+
+    last, rows = jax.lax.scan(step, carry, (jax.random.split(KEY, TIME), obs, first))
+    return *rows, last
+
+
+fresh = cache(lambda policy: jax.jit(policy.init)(KEY))  # compiled once for all that is asked of a policy
+recall = jax.jit(unroll, static_argnames="policy")
 
 
 def close(one, two):
@@ -57,14 +62,14 @@ def close(one, two):
 
 @every_policy
 def test_recalling_a_rollout_is_what_stepping_was(policy):
-    params, obs = policy.init(KEY), observations(TIME, ENVS)
+    params, obs = fresh(policy), observations(TIME, ENVS)
     params = jax.tree.map(lambda x: x + 0.3 * jax.random.normal(KEY, x.shape), {"actor": params["actor"]}) | {
         "normalizer": policy.normalize(params, obs, jnp.ones((TIME, ENVS), bool))["normalizer"]
     }
     first = jnp.zeros((TIME, ENVS), bool).at[2, 0].set(True).at[0, 1].set(True).at[TIME - 1, 2].set(True)
     _, _, _, _, carry = acted(policy, params, policy.start(params, ENVS), observations(TIME, ENVS, seed=1), first)
     action, greedy, read, before, last = acted(policy, params, carry, obs, first)
-    recalled = unroll(policy, params, carry, obs, action, first)
+    recalled = recall(policy, params, carry, obs, action, first)
     close(recalled.distribution.greedy(), greedy)
     close(recalled.features, read)
     close(recalled.last, last)
@@ -76,7 +81,7 @@ def test_recalling_a_rollout_is_what_stepping_was(policy):
 
 @every_policy
 def test_memory_ends_with_the_episode_and_goes_no_further_back(policy):
-    params = jax.tree.map(lambda x: x + 0.3, policy.init(KEY))
+    params = jax.tree.map(lambda x: x + 0.3, fresh(policy))
     obs, other = observations(TIME, ENVS), observations(TIME, ENVS, seed=2)
     later = jax.tree.map(lambda a, b: jnp.concatenate([b[:3], a[3:]]), obs, other)
     action = policy.action
@@ -84,7 +89,7 @@ def test_memory_ends_with_the_episode_and_goes_no_further_back(policy):
     whole, cut = jnp.zeros((TIME, ENVS), bool), jnp.zeros((TIME, ENVS), bool).at[3].set(True)
 
     def greedy(obs, first):
-        return np.asarray(unroll(policy, params, policy.start(params, ENVS), obs, acts, first).features)
+        return np.asarray(recall(policy, params, policy.start(params, ENVS), obs, acts, first).features)
 
     np.testing.assert_array_equal(greedy(obs, cut)[3:], greedy(later, cut)[3:])
     remembers = not isinstance(policy, GaussianPolicy | CategoricalPolicy)
@@ -93,7 +98,7 @@ def test_memory_ends_with_the_episode_and_goes_no_further_back(policy):
 
 def test_a_goal_does_not_reach_the_memory_and_reaches_the_action():
     policy, carry = POLICIES["gru"], POLICIES["gru"].start({}, ENVS)
-    params, obs = jax.tree.map(lambda x: x + 0.3, policy.init(KEY)), observations(ENVS)
+    params, obs = jax.tree.map(lambda x: x + 0.3, fresh(policy)), observations(ENVS)
     moved = {**obs, "goal": obs["goal"] + 1.0}
     (one, kept), (two, same) = (policy.distribution(params, carry, each) for each in (obs, moved))
     jax.tree.map(np.testing.assert_array_equal, kept, same)
