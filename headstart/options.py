@@ -9,6 +9,7 @@ import tyro
 from headstart.errors import InputError
 
 Size = Literal["tiny", "small", "full"]
+Memory = Literal["none", "history", "gru", "lstm"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Transfer:
     """The first of the seeds."""
     randomize: Literal["mild", "moderate", "wide", "peng"] = "moderate"
     """How far the randomized source spreads its dynamics."""
+    memory: Memory = "none"
+    """What policies remember: nothing, the last 8 steps, or what a recurrent cell keeps."""
     from_run: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """An earlier run whose policy is the source, instead of pretraining."""
     fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
@@ -61,6 +64,8 @@ class Train:
     """Environment steps in all."""
     randomize: Literal["none", "mild", "moderate", "wide", "peng"] = "none"
     """How far to spread the dynamics."""
+    memory: Memory = "none"
+    """What the policy remembers (ppo only): nothing, the last 8 steps, or what a recurrent cell keeps."""
     envs: int = 64
     """Environments side by side."""
     seed: int = 0

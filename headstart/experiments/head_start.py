@@ -13,15 +13,15 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 from jaxtyping import Array, Key
 
 from headstart.data.collect import begin, collect, play
 from headstart.experiments.soft_start import STEPS, SoftStart
-from headstart.learn.ppo import PPO
-from headstart.nets.policies import GaussianPolicy, SquashedPolicy
+from headstart.learn.on_policy import on_policy
+from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
 from headstart.run.ledger import Counts, Ledger
 from headstart.run.tape import Tape
@@ -120,6 +120,7 @@ class HeadStart:
         fine_tune: how target episodes are learnt from: by PPO, or by SAC that takes the policy over.
         soft: where sources are learnt softly, and fine-tuned while their temperature falls; then `fine_tune` is unused.
         envs: environments side by side on the source.
+        memory: what every policy remembers.
         attempt: 1, and one more each time that the study is taken up again.
     """
 
@@ -134,6 +135,7 @@ class HeadStart:
     fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
     soft: SoftStart | None = None
     envs: int = 64
+    memory: MemoryName = "none"
     attempt: int = 1
 
     @property
@@ -159,11 +161,11 @@ class HeadStart:
         yield from job()
         yield Finished(seed, name)
 
-    def policy(self) -> GaussianPolicy:
+    def policy(self) -> Any:
         """Returns the policy that sources and the oracle learn."""
-        return GaussianPolicy(observation=self.source.observation, action=self.source.action)  # pyright: ignore
+        return policy_with(self.memory, self.source.observation, self.source.action)
 
-    def policy_of(self, method: str) -> GaussianPolicy | SquashedPolicy:
+    def policy_of(self, method: str) -> Any:
         """Returns the policy that a method ends in."""
         if self.soft is not None:
             return self.soft.policy(self.source)
@@ -180,11 +182,11 @@ class HeadStart:
             return "sac"
         return "off-policy" if self.takes_over(method) else "ppo"
 
-    def learner(self) -> Learner:
+    def learner(self) -> Any:
         """Returns how sources and the oracle learn."""
         if self.soft is not None:
             return self.soft.learner(self.source, self.envs, self.scale.source_steps)
-        return PPO(policy=self.policy(), envs=self.envs)
+        return on_policy(self.policy(), envs=self.envs)
 
     def training(self, world: TaskFamily, distribution: TaskDistribution) -> Training:
         """Returns how a source or the oracle is trained."""
@@ -200,8 +202,8 @@ class HeadStart:
             return self.soft.tuning(self.source)
         if self.takes_over(method):
             return OffPolicy(learner=heir(self.policy()))
-        learner = PPO(
-            policy=self.policy(),
+        learner = on_policy(
+            self.policy(),
             envs=1,
             epochs=10,
             minibatch_size=256,
