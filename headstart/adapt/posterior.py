@@ -16,18 +16,20 @@ from headstart.adapt.coordinates import Coordinates
 from headstart.adapt.drawing import generator, normals
 from headstart.adapt.evidence import Evidence, Meter, evidence
 from headstart.adapt.gauss_newton import Peak, Prior, climb, log_posterior
-from headstart.adapt.noise import Noise, fit_noise, whitener_of
+from headstart.adapt.noise import FREEDOM, Noise, fit_noise, whitener_of
 from headstart.adapt.particles import Cloud, Particles
 from headstart.adapt.tempering import counted, temper
 from headstart.adapt.transitions import Transitions, transitions
 from headstart.errors import Fault, InputError
+from headstart.maths.misfit import misfit
 from headstart.maths.state_filter import Whitener, whitener
 from headstart.maths.weights import normalized
 from headstart.types import Metrics, Rollout, Task
 
-NOISE = "noise:observation"
+NOISE, DELAY = "noise:observation", "delay:action"
+SIGNIFICANT = 1e-3  # p-value below which the simulator is said to miss something
 NEGLIGIBLE = 12.0  # nats: a whole-numbered choice this much less likely than the best is dropped
-UNEXPLAINED = 30.0  # steps of the target that are worth while, at most, where the simulator explains none of them
+UNEXPLAINED = 2.0  # steps of the target that are worth while, at most, where the simulator explains none of them
 
 
 class Findings(NamedTuple):
@@ -158,7 +160,7 @@ class Posterior:
         data = evidence(self.family, self.real, given, base, self.steps, meter)
         prior, choices = self.prior(self.real), self.choices()
         peaks, matrices, noise, gain = _search(random, data, prior, choices, self.believed(choices))
-        missing = _unexplained(matrices, noise) if gain > 0.0 else 0.0
+        missing = _unexplained(data, peaks, matrices, noise, gain)
         used = int(data.present.sum())
         trust = 1.0 / (1.0 + missing * used / UNEXPLAINED)
         parameters = len(self.real) + len(noise.sensor) + 1
@@ -302,6 +304,18 @@ def _likely(peaks, believed, margin: float):
     return {c: p for c, p in peaks.items() if p.log_posterior + believed[c] > top - margin}
 
 
-def _unexplained(matrices: Whitener, noise: Noise) -> float:
-    """The share of process noise in the variance of a step, over channels and in the median over steps."""
-    return float(np.median(matrices.share(noise.process)[matrices.present]))
+def _unexplained(
+    data: Evidence, peaks: dict[tuple[tuple[str, float], ...], Peak], matrices: Whitener, noise: Noise, gain: float
+) -> float:
+    """The share of a typical step that neither parameters nor noise explain; 0 where it may as well be none.
+
+    Two signs of it: process noise makes the data likelier, or what is left over can be predicted from state and action.
+    """
+    process = float(np.median(matrices.share(noise.process)[data.present])) if gain > 0.0 else 0.0
+    choice, peak = max(peaks.items(), key=lambda item: item[1].log_posterior)
+    white = matrices.whiten(data.residuals(peak.point[None], dict(choice)).values)[0][data.present]
+    rows = data.rows[data.present]
+    features = np.concatenate([data.data.obs[rows], data.data.queue[rows, int(dict(choice).get(DELAY, 0))]], axis=1)
+    size = np.sqrt(1.0 + np.square(white).sum(axis=1, keepdims=True) / FREEDOM)  # far-off steps count as in the fit
+    predicted = misfit(white / size, features)
+    return max(process, predicted.share if predicted.p_value < SIGNIFICANT else 0.0)
