@@ -33,6 +33,10 @@ class Transfer:
     """The first of the seeds."""
     randomize: Literal["mild", "moderate", "wide", "peng"] = "moderate"
     """How far the randomized source spreads its dynamics."""
+    adapt: Literal["none", "simopt", "posterior"] = "none"
+    """Adapt the simulator to the target's episodes and go on training in it, as one more arm."""
+    excite: bool = False
+    """Play those episodes in the way that is expected to tell most about the simulator."""
     from_run: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """An earlier run whose policy is the source, instead of pretraining."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None

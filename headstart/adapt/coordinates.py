@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -80,16 +81,8 @@ class Coordinates:
 
     def task(self, base: Task, points: Float[np.ndarray, "n p"]) -> Task:
         """Returns a batch of tasks: the base, with these parameters in place."""
-        n = len(points)
-        dynamics = {k: np.broadcast_to(np.asarray(v), (n, *np.shape(v))) for k, v in base.dynamics.items()}
-        reward = {k: np.broadcast_to(np.asarray(v), (n, *np.shape(v))) for k, v in base.reward.items()}
-        spec = base.spec
-        if isinstance(spec, tuple) and not spec:
-            return Task({**dynamics, **self.values(points)}, reward)
-        import jax
-
-        told = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (n, *np.shape(leaf))), spec)
-        return Task({**dynamics, **self.values(points)}, reward, told)
+        batch = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (len(points), *np.shape(leaf))), base)
+        return batch._replace(dynamics={**batch.dynamics, **self.values(points)})
 
     def centre_and_width(
         self, ranges: Mapping[str, tuple[float, float]]

@@ -15,12 +15,13 @@ from scipy.special import ndtr, ndtri
 from headstart.adapt.coordinates import Coordinates
 from headstart.adapt.drawing import generator
 from headstart.adapt.evidence import Evidence, Meter, evidence
+from headstart.adapt.feedback import TargetPlay
 from headstart.adapt.transitions import Transitions, transitions
 from headstart.adapt.truncated_normal import Bell, TruncatedNormal
 from headstart.errors import InputError
 from headstart.maths import cma_es
 from headstart.spaces import ParameterSpace
-from headstart.types import Metrics, Rollout, Task
+from headstart.types import Metrics, Task
 
 BOX = 4.0  # the search works in [0, 4] for every parameter
 NARROW, WIDE = float(np.log(1e-5)), float(np.log(0.25))  # of logarithms of deviations, in widths of the ranges
@@ -30,8 +31,8 @@ NARROW, WIDE = float(np.log(1e-5)), float(np.log(0.25))  # of logarithms of devi
 class Dropo:
     """Fits means and deviations of a truncated normal distribution of real-valued parameters to target transitions.
 
-    φ* = argmax Σₜ ln N(sₜ₊₁; mean, cov + ε 1), mean and covariance over next states that are simulated from the recorded
-    sₜ with the recorded action under `samples` parameter vectors drawn from φ.
+    φ* = argmax Σₜ ln N(sₜ₊₁; mean, cov + ε 1), mean and covariance over next states that are simulated from the
+    recorded sₜ with the recorded action under `samples` parameter vectors drawn from φ.
 
     Attributes:
         family: the simulator.
@@ -87,8 +88,8 @@ class Dropo:
     def sample(self, key: Key[Array, ""], state: Bell, n: int) -> Task:
         return self.drawn.sample(key, state, n)
 
-    def update(self, key: Key[Array, ""], state: Bell, feedback: tuple[Rollout, ...]) -> tuple[Bell, Metrics]:
-        given = transitions(feedback, self.family.observation, self.family.action)
+    def update(self, key: Key[Array, ""], state: Bell, feedback: TargetPlay) -> tuple[Bell, Metrics]:
+        given = transitions(feedback.required().episodes, self.family.observation, self.family.action)
         meter = Meter()
         bell, height = self.fit(key, given, meter)
         metrics = {"adapt/log_likelihood": height, "adapt/simulator_steps": float(meter.steps)}

@@ -99,9 +99,9 @@ class Evidence:
             fixed: whole-numbered parameters, such as the delay: the same for all.
         """
         seen, valid = self.predicted(points, fixed, self.data.obs)
-        broken = ~valid & valid.any(axis=0)
+        broken = np.logical_not(valid) & valid.any(axis=0)
         off = np.where(valid[..., None], (self.data.next_obs - seen) / self.scale, 0.0)
-        return Residuals(off[:, self.rows] * self.present[None, :, :, None], broken.any(axis=1))
+        return Residuals(off[:, self.rows] * self.present[None, :, :, None], np.asarray(broken.any(axis=1)))
 
     def predicted(
         self, points: Float[np.ndarray, "particle p"], fixed: Mapping[str, float], obs: Float[np.ndarray, "row channel"]
@@ -135,9 +135,9 @@ class Evidence:
         slope = np.moveaxis((up - down) / (2.0 * width[:, None, None]), 0, -1)
         bend = np.moveaxis((up + down - 2.0 * here) / (2.0 * np.square(width)[:, None, None]), 0, -1)
         same = np.eye(channels)
-        slope = np.where(np.isfinite(slope).all(axis=(1, 2))[:, None, None], slope, same)
-        bend = np.where(np.isfinite(bend).all(axis=(1, 2))[:, None, None], bend, 0.0)
-        filled = self.present[:, :, None, None]
+        slope = np.where(np.asarray(np.isfinite(slope).all(axis=(1, 2), keepdims=True)), slope, same)
+        bend = np.where(np.asarray(np.isfinite(bend).all(axis=(1, 2), keepdims=True)), bend, 0.0)
+        filled = np.asarray(self.present)[:, :, None, None]
         return np.where(filled, slope[self.rows], same), np.where(filled, bend[self.rows], 0.0)
 
 

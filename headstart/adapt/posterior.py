@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Key
 from headstart.adapt.coordinates import Coordinates
 from headstart.adapt.drawing import generator, normals
 from headstart.adapt.evidence import Evidence, Meter, evidence
+from headstart.adapt.feedback import TargetPlay
 from headstart.adapt.gauss_newton import Peak, Prior, climb, log_posterior
 from headstart.adapt.noise import FREEDOM, Noise, fit_noise, whitener_of
 from headstart.adapt.particles import Cloud, Particles
@@ -131,10 +132,8 @@ class Posterior:
     def sample(self, key: Key[Array, ""], state: Cloud, n: int) -> Task:
         return self.drawn().sample(key, state, n)
 
-    def update(
-        self, key: Key[Array, ""], state: Cloud, feedback: tuple[Rollout, ...]
-    ) -> tuple[Cloud, Metrics]:  # feedback: every target episode so far
-        cloud, found = self.infer(key, feedback)
+    def update(self, key: Key[Array, ""], state: Cloud, feedback: TargetPlay) -> tuple[Cloud, Metrics]:
+        cloud, found = self.infer(key, feedback.required().episodes)
         metrics = {
             "adapt/unexplained": found.unexplained,
             "adapt/trust": found.trust,
@@ -197,7 +196,9 @@ class Posterior:
         ]  # fmt: skip
         combined = list(product(*values))
         if len(combined) > 64:
-            raise InputError(f"posterior: {len(combined)} combinations of whole-numbered parameters; narrow their ranges")
+            raise InputError(
+                f"posterior: {len(combined)} combinations of whole-numbered parameters; narrow their ranges"
+            )
         return [tuple(zip([p.name for p in whole], combination, strict=True)) for combination in combined]
 
     def believed(self, choices: list[tuple[tuple[str, float], ...]]) -> dict[tuple[tuple[str, float], ...], float]:
@@ -233,7 +234,7 @@ class Posterior:
 
     def _whole_cloud(self, random, points, log_weight, chosen, level) -> Cloud:
         """Puts real-valued, whole-numbered and noise parameters together in the order of all coordinates."""
-        values = {name: column for name, column in self.real.values(points).items()}
+        values = dict(self.real.values(points))
         n = len(points)
         for name in (p.name for p in self.coordinates.parameters if p.integer):
             values[name] = np.array([dict(choice)[name] for choice in chosen])

@@ -78,7 +78,9 @@ class Outside:
         start, end = np.float32(low), np.float32(high)
         if below + above <= 0.0:
             inside = _scaled(p, low) + unit * (_scaled(p, high) - _scaled(p, low))
-            return np.clip(np.rint(_plain(p, inside)) if p.integer else _plain(p, inside), start, end).astype(np.float32)
+            return np.clip(np.rint(_plain(p, inside)) if p.integer else _plain(p, inside), start, end).astype(
+                np.float32
+            )
         at = unit * (below + above)
         if p.integer:
             step = np.floor(at)

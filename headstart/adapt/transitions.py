@@ -62,7 +62,9 @@ def _steps(number: int, episode: Rollout, observation: Box, action: Box) -> Tran
     for name, rows in (("observation", obs), ("next observation", after), ("action", asked)):
         bad = np.flatnonzero(valid & ~np.isfinite(rows).all(axis=1))
         if bad.size:
-            raise InputError(f"{where}, step {bad[0]}: its {name} is not finite; mark the step as not valid, or drop it")
+            raise InputError(
+                f"{where}, step {bad[0]}: its {name} is not finite; mark the step as not valid, or drop it"
+            )
     first = np.asarray(episode.first)[:, 0].copy()
     first[:1] = True
     torn = np.flatnonzero(~first[1:] & (obs[1:] != after[:-1]).any(axis=1))

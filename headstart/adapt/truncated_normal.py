@@ -45,7 +45,9 @@ class TruncatedNormal:
     def __post_init__(self):
         """Refuses numbers that make no distribution."""
         if len(self.mean) != len(self.coordinates) or len(self.std) != len(self.coordinates):
-            raise InputError(f"truncated normal: {len(self.coordinates)} means and deviations are needed, one a parameter")
+            raise InputError(
+                f"truncated normal: {len(self.coordinates)} means and deviations are needed, one a parameter"
+            )
         if not all(np.isfinite(self.mean)) or not all(0 <= s < np.inf for s in self.std):
             raise InputError("truncated normal: means must be finite, and deviations finite and not below 0")
 

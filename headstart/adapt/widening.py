@@ -98,17 +98,16 @@ class Widening:
         return self.coordinates.task(self.base, points)
 
     def update(self, key: Key[Array, ""], state: Boundaries, feedback: Rollout) -> tuple[Boundaries, Metrics]:
-        # an episode is at an end if its value is that end's, to the bit: also by which of both it counts for
+        # an episode is at an end if its value is that end's, to the bit; of a range that has not opened yet, at both
         values = [self.coordinates.values(end) for end in np.asarray(state.ends)]
         dynamics = {name: np.asarray(feedback.task.dynamics[name]) for name in self.coordinates.names}
         at = np.stack([np.stack([dynamics[n] == side[n] for n in self.coordinates.names], axis=-1) for side in values])
-        alone = (at.sum(axis=(0, -1)) == 1)[None, ..., None] & at  # [side time env p]
         total, count, running = state.total.copy(), state.count.copy(), np.asarray(state.running).copy()
         reward, first = np.asarray(feedback.reward, np.float64), np.asarray(feedback.first)
         ended = np.asarray(feedback.terminated) | np.asarray(feedback.truncated)
         for t in range(len(reward)):
             running = np.where(first[t], 0.0, running) + reward[t]
-            counted = alone[:, t] & ended[t][None, :, None]
+            counted = at[:, t] & ended[t][None, :, None]
             total += (counted * running[None, :, None]).sum(axis=1)
             count += counted.sum(axis=1)
         ends, total, count, moved = self.moved(np.asarray(state.ends), total, count)
@@ -116,7 +115,9 @@ class Widening:
         metrics = {"adapt/log_width": np.float32(spread), "adapt/ends_moved": np.float32(moved)}
         return Boundaries(ends, total, count, running), metrics  # pyright: ignore[reportReturnType]
 
-    def moved(self, ends: np.ndarray, total: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, ...]:
+    def moved(
+        self, ends: np.ndarray, total: np.ndarray, count: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
         """Moves every end whose queue is full and whose mean return says so; empties the queues that were full."""
         middle, half = self.coordinates.centre_and_width(self.limits)
         full, mean = count >= self.queue, total / np.maximum(count, 1)

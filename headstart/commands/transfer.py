@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from headstart.adapt.methods import adaptation
 from headstart.adapt.randomize import preset
 from headstart.commands.compiled import arithmetic
 from headstart.commands.evaluate import policy_of_run
@@ -135,6 +136,8 @@ class Plan:
             shots=tuple(settings["shots"]),
             scale=SCALES[settings["size"]],
             folder=path,
+            adaptation=adapting(settings, source),
+            excite=settings.get("excite", False),
             given=given,
             attempt=attempt,
         )
@@ -156,8 +159,24 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "size": options.size,
         "seeds": list(range(options.seed, options.seed + count)),
         "randomize": options.randomize,
+        "adapt": options.adapt,
+        "excite": options.excite,
         "deterministic": options.deterministic,
     }
+
+
+def adapting(settings: dict[str, Any], source: Any) -> Any:
+    """Builds the way to adapt; None for none. Raises `InputError` where it cannot work."""
+    name = settings.get("adapt", "none")  # a run of an earlier version has none
+    if name == "none":
+        if settings.get("excite", False):
+            raise InputError("--excite chooses how to play for --adapt posterior; give that too")
+        return None
+    if max(settings["shots"]) == 0:
+        raise InputError(f"--adapt {name} --shots 0: no target episode is allowed, so there is nothing to adapt to")
+    if settings.get("excite", False) and name != "posterior":
+        raise InputError(f"--excite --adapt {name}: only the posterior can say what an episode would tell; use it")
+    return adaptation(name, source, preset(source, settings["randomize"]))
 
 
 def metrics_of(found: Learning) -> dict[str, Any]:

@@ -7,6 +7,7 @@ the same k episodes. The oracle goes on from the randomized source on the target
 Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
 """
 
+import dataclasses
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -18,10 +19,14 @@ from typing import NamedTuple
 import jax
 from jaxtyping import Array, Key
 
+from headstart.adapt.posterior import Posterior
+from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import play
+from headstart.experiments.adapted import Adapted, AdaptedArm
 from headstart.learn.ppo import PPO
 from headstart.nets.policies import GaussianPolicy
 from headstart.run import episodes
+from headstart.run.evaluate import Evaluation
 from headstart.run.ledger import Counts, Ledger
 from headstart.run.target import Target
 from headstart.run.train import Training, train
@@ -107,6 +112,8 @@ class HeadStart:
         shots: numbers of target episodes to compare.
         scale: how much of everything.
         folder: where the ledgers are kept.
+        adaptation: adapts the simulator to target episodes; None: no such arm.
+        excite: play those episodes in the way that is expected to tell most.
         given: parameters of a policy that is brought along; then nothing is trained on the source.
         envs: environments side by side on the source.
         attempt: 1, and one more each time that the study is taken up again.
@@ -119,6 +126,8 @@ class HeadStart:
     shots: tuple[int, ...]
     scale: Scale
     folder: Path
+    adaptation: Posterior | SimOpt | None = field(default=None, hash=False)
+    excite: bool = False
     given: Params | None = field(default=None, hash=False)
     envs: int = 64
     attempt: int = 1
@@ -127,7 +136,13 @@ class HeadStart:
     def methods(self) -> tuple[str, ...]:
         """The rows of the table, in their order."""
         kinds = ("nominal", "randomized") if self.given is None else ("given",)
-        return ("scratch", *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")), "oracle")
+        adapted = () if self.adaptation is None else ("adapted",)
+        return (
+            "scratch",
+            *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")),
+            *adapted,
+            "oracle",
+        )
 
     def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Finding]]]:
         """Returns the independent pieces of work of one seed; each yields what it finds as it goes."""
@@ -180,12 +195,14 @@ class HeadStart:
         state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
         yield from self.arms(seed, kind, state)
         if oracle:
+            yield from self.adapted(seed, state)
             yield from self.oracle(seed, state)
 
     def bring(self, seed: int) -> Iterator[Finding]:
         """Brings the given policy to the target."""
         state = self.learner().init(key_of(seed, "given"))._replace(params=self.given)
         yield from self.arms(seed, "given", state)
+        yield from self.adapted(seed, state)
         yield from self.oracle(seed, state)
 
     def arms(self, seed: int, kind: str, state: State) -> Iterator[Scored]:
@@ -193,6 +210,32 @@ class HeadStart:
         for shots in (tuple(k for k in self.shots if k == 0), tuple(k for k in self.shots if k > 0)):
             if shots:
                 yield from self.meet(seed, f"{'fine-tune' if shots[0] else 'zero-shot'} {kind}", state, shots)
+
+    def adapted(self, seed: int, state: State) -> Iterator[Finding]:
+        """Goes on from a source in the simulator as target episodes say it should be; at k = 0, as it was."""
+        if self.adaptation is None:
+            return
+
+        def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
+            training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
+            after, _ = yield from self.learn(seed, "adapted", training, self.scale.oracle_steps // 2, state)
+            return self.learner().params(after)
+
+        target, ledger = self.target("adapted", seed, max(self.shots))
+        shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
+        arm = AdaptedArm(self.adaptation, shots, self.excite, path)
+        greedy = dataclasses.replace(self.policy(), deterministic=True)
+        for found in arm.meet(key_of(seed, "adapted"), target, self.policy(), self.learner().params(state), learn,
+                              self.randomized if 0 in self.shots else None):  # fmt: skip
+            if not isinstance(found, Adapted):
+                yield found
+                continue
+            played = target.run(
+                key_of(seed, "evaluation"), greedy, found.params, self.scale.evaluation_episodes, "evaluation"
+            )
+            returns = Evaluation.of(played).episode_return
+            shot = Shot(found.shots, returns, found.practice, found.params, found.wall_seconds)
+            yield Scored(seed, "adapted", found.shots, shot, ledger.counts())
 
     def oracle(self, seed: int, state: State) -> Iterator[Finding]:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
@@ -221,14 +264,18 @@ class HeadStart:
 
     def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:
         """Lets a policy meet the target through a ledger of its own."""
-        again = f"-attempt-{self.attempt}" if self.attempt > 1 else ""  # what an interrupted attempt used stays used
-        name = f"ledger-{method.replace(' ', '-')}-{seed}{again}.json"
-        ledger = Ledger(path=self.folder / name, budget=max(shots))
-        target = Target(self.build_target, ledger, play)
-        require_same_spaces(self.source, target)
+        target, ledger = self.target(method, seed, max(shots))
         protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
         for shot in protocol.meet(key_of(seed, method), target, self.tuning(), state, key_of(seed, "evaluation")):
             yield Scored(seed, method, shot.shots, shot, ledger.counts())
+
+    def target(self, method: str, seed: int, budget: int) -> tuple[Target, Ledger]:
+        """Builds the target behind a ledger of its own."""
+        again = f"-attempt-{self.attempt}" if self.attempt > 1 else ""  # what an interrupted attempt used stays used
+        ledger = Ledger(path=self.folder / f"ledger-{method.replace(' ', '-')}-{seed}{again}.json", budget=budget)
+        target = Target(self.build_target, ledger, play)
+        require_same_spaces(self.source, target)
+        return target, ledger
 
 
 def key_of(seed: int, name: str) -> Key[Array, ""]:

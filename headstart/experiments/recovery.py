@@ -17,7 +17,6 @@ from jaxtyping import Bool, Float
 from headstart.adapt.posterior import Posterior
 from headstart.adapt.transitions import LAGS, Transitions
 from headstart.tasks.catalogue import family
-from headstart.types import Task
 
 MASSES = ("mass:torso", "mass:thigh", "mass:leg", "mass:foot")
 LIGHTEST, HEAVIEST = 0.5, 10.0  # kg
@@ -98,12 +97,12 @@ class Recovery:
         random = np.random.default_rng((self.seed, number, CASES.index(case)))
         episodes = 1 if case.shown == "1 episode" else 3
         hidden = self.truth(number) | (UNMODELLED if case.unmodelled else {})
-        base = self.world.task()
-        dynamics = {k: np.full(episodes, hidden.get(k, float(v)), np.float32) for k, v in base.dynamics.items()}
-        reward = {k: np.repeat(v, episodes) for k, v in base.reward.items()}
+        plain = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], episodes, axis=0), self.world.task())
+        changed = {name: np.full(episodes, value, np.float32) for name, value in hidden.items()}
+        tasks = plain._replace(dynamics={**plain.dynamics, **changed})
         state = self.world.start(episodes)
         seeds = random.integers(1 << 40, size=episodes)
-        state = self.world.reset(seeds, state, Task(dynamics, reward), np.ones(episodes, bool))
+        state = self.world.reset(seeds, state, tasks, np.ones(episodes, bool))
         seen = _play(random, self.world, state, case.noise)
         if case.shown == "10 steps":
             return seen.take(np.sort(random.choice(len(seen.obs), 10, replace=False)))
@@ -127,8 +126,6 @@ def judged(values, truth, quantiles, given: Transitions, simulator_steps: int, m
     slack = 1e-6 * true  # values are stored in single precision
     covered = (a - slack <= true) & (true <= b + slack)
     return Recovered(np.abs(m / true - 1.0), covered, (b - a) / true, len(given.obs), simulator_steps, more)
-
-
 
 
 def _play(random: np.random.Generator, world: Any, state: Any, noise: float, longest: int = 200) -> Transitions:

@@ -4,7 +4,9 @@ import numpy as np
 from jaxtyping import Float
 
 
-def smoothed(values: Float[np.ndarray, "time channel"], deviation: float, cut: int) -> Float[np.ndarray, "time channel"]:
+def smoothed(
+    values: Float[np.ndarray, "time channel"], deviation: float, cut: int
+) -> Float[np.ndarray, "time channel"]:
     """Filters along time by a Gaussian that is cut off; near the ends, by what there is of it.
 
     Args:
@@ -16,7 +18,8 @@ def smoothed(values: Float[np.ndarray, "time channel"], deviation: float, cut: i
         return values
     lags = np.arange(-cut, cut + 1)
     kernel = np.exp(-0.5 * np.square(lags / deviation))
-    along = np.apply_along_axis(np.convolve, 0, np.pad(values, ((cut, cut), (0, 0))), kernel, "valid")
+    padded = np.pad(values, ((cut, cut), (0, 0)))
+    along = np.stack([np.convolve(column, kernel, "valid") for column in padded.T], axis=1)
     there = np.convolve(np.pad(np.ones(len(values)), cut), kernel, "valid")
     return along / there[:, None]
 

@@ -1,4 +1,4 @@
-"""Whether what a model leaves over is noise: noise cannot be predicted from where the system was and what was done. NumPy."""
+"""Whether what a model leaves over is noise: noise cannot be predicted from state and action. NumPy."""
 
 from typing import NamedTuple
 

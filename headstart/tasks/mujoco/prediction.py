@@ -74,7 +74,8 @@ def recall(
         raise InputError(f"{family.name}: observations of shape {obs.shape} are not its own, (row, channel)")
     states = np.concatenate([np.zeros((len(obs), 1 + unseen)), obs], axis=1)
     limit = getattr(family.robot, "velocity_limit", np.inf)
-    return states, (np.abs(obs[:, nq - unseen :]) < limit).all(axis=1) & np.isfinite(obs).all(axis=1)
+    known = (np.abs(obs[:, nq - unseen :]) < limit).all(axis=1) & np.isfinite(obs).all(axis=1)
+    return states, np.asarray(known)
 
 
 def _long(queue: Float[np.ndarray, "row lag action"]) -> Float[np.ndarray, "row long action"]:
