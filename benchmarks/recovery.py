@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--targets", type=int, default=20)
     parser.add_argument("--baseline", type=int, default=3, help="targets that DROPO is run on, ten single steps")
+    parser.add_argument("--method", choices=[*METHODS, "both"], default="both", help="what to run now, of all of it")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after the row that passes this; go on later")
     asked, began = parser.parse_args(), time.monotonic()
     study, kept = Recovery(), asked.out.with_suffix(".rows.jsonl")
@@ -93,12 +94,17 @@ def main() -> None:
     ]
     wanted += [("dropo", 0, case) for case in CASES if case.shown != "10 steps" and (case.noise == 1e-4)]
     for method, number, case in wanted:
-        if (method, number, tuple(case)) in over or time.monotonic() - began > asked.seconds:
+        if (
+            asked.method not in (method, "both")
+            or (method, number, tuple(case)) in over
+            or time.monotonic() - began > asked.seconds
+        ):
             continue
         rows.append(row(study, method, number, case))
         with kept.open("a") as file:
             file.write(json.dumps(rows[-1]) + "\n")
         print(method, number, case, np.round(rows[-1]["error"], 5), rows[-1]["covered"], flush=True)
+    rows = [json.loads(line) for line in kept.read_text().splitlines()]  # another process may have added some
     rows = [r for r in rows if tuple(r["case"]) in {tuple(c) for c in CASES}]
     content = {
         "command": f"python benchmarks/recovery.py --out {asked.out} --targets {asked.targets} "

@@ -153,8 +153,9 @@ def evidence(
     if getattr(family, "unpredictable", "it has no one-step prediction") is not None:
         reason = getattr(family, "unpredictable", f"{family.name}: it has no one-step prediction")
         raise InputError(f"{reason}; adapt by observations only: --adapt simopt")
-    _, valid = family.predict({**base} or {coordinates.names[0]: family.dynamics[coordinates.names[0]].nominal},
-                              data.obs, data.queue)  # fmt: skip
+    first = coordinates.names[0]
+    anywhere = {first: np.array([family.dynamics[first].nominal])} | {k: np.array([v]) for k, v in base.items()}
+    _, valid = family.predict(anywhere, data.obs, data.queue)
     meter.steps += len(data.obs)
     if not valid.any():
         raise Fault(f"{family.name}: the simulator diverges from every recorded state at {base or 'nominal'}")

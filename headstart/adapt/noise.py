@@ -83,7 +83,7 @@ def _score(parts: tuple, sensor: np.ndarray, process: float | None) -> tuple[np.
         value = _robust(white, matrices) - 0.5 * float(x @ penalty @ x)
         if value > height:
             best, height, last = x, value, height
-            if value - last < 1e-3:
+            if value - last < 2e-2:
                 break
         gradient, information = _information(matrices, white, noise)
         gradient, information = gradient[: len(x)] - penalty @ x, information[: len(x), : len(x)] + penalty

@@ -77,7 +77,7 @@ def _steps(number: int, episode: Rollout, observation: Box, action: Box) -> Tran
     asked = np.clip(np.nan_to_num(asked), low, high)
     queue = np.zeros((len(asked), LAGS, *action.shape))
     for lag in range(LAGS):
-        queue[lag:, lag] = asked[: len(asked) - lag]
+        queue[lag:, lag] = asked[: max(0, len(asked) - lag)]
     since = np.arange(len(first)) - np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
     queue[np.arange(LAGS) > since[:, None]] = 0.0
     kept = np.flatnonzero(valid)

@@ -137,7 +137,10 @@ class TestSplits:
         (lambda: REAL.centre_and_width(RANGES | {"mass:leg": (2.0, 0.5)}), "inverted"),
         (lambda: REAL.centre_and_width(RANGES | {"mass:leg": (0.01, 0.5)}), "leaves what is legal"),
         (lambda: TruncatedNormal(coordinates=REAL, base=BASE, mean=(0.5,), std=(0.1,)), "2 means"),
-        (lambda: CorrelatedNormal(coordinates=REAL, base=BASE, mean=(0.5, 0.5), covariance=((1, 2), (2, 1))), "negative"),
+        (
+            lambda: CorrelatedNormal(coordinates=REAL, base=BASE, mean=(0.5, 0.5), covariance=((1, 2), (2, 1))),
+            "negative",
+        ),
         (lambda: Particles(coordinates=REAL, base=BASE, cloud=Cloud(np.full((2, 2), np.nan), np.zeros(2))), "finite"),
     ],
 )
