@@ -58,7 +58,7 @@ def summary(rows: list[dict]) -> list[dict]:
                 continue
             shared = [r for r in mine if r["target"] in both]
             covered = np.concatenate([r["covered"] for r in mine])
-            low, high = wilson_interval(int(covered.sum()), len(covered))
+            _, low, high = wilson_interval(int(covered.sum()), len(covered))
             lines.append({
                 "case": case._asdict(), "method": method, "targets": len(mine),
                 "median_error": float(np.median([r["error"] for r in mine])),

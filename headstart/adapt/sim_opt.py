@@ -27,8 +27,8 @@ class SimOpt:
     The policy that played the target plays simulators drawn from the distribution; each is charged the mean discrepancy
     of its trajectory to the target's; the distribution moves towards the cheap ones, at most `bound` nats a round.
 
-    Helps where only observations can be compared. Needs a policy whose trajectories do not diverge by chance alone:
-    what comes after `steps` steps is not compared.
+    Helps where only observations can be compared. Needs episodes that begin alike, and a policy whose trajectories do
+    not diverge by chance alone: what comes after `steps` steps is not compared.
 
     Attributes:
         family: the simulator.
@@ -126,6 +126,10 @@ class SimOpt:
 
 
 def _seen(rollout: Rollout, env: int) -> Float[np.ndarray, "time channel"]:
-    """Returns what was seen in one environment, the end of the record included."""
+    """Returns how what was seen in one environment changed from its first observation on, its end included.
+
+    Where an episode begins is chance, and no parameter's doing.
+    """
     obs, after = np.asarray(rollout.obs, np.float64)[:, env], np.asarray(rollout.next_obs, np.float64)[:, env]
-    return np.concatenate([obs, after[-1:]]).reshape(len(obs) + 1, -1)
+    whole = np.concatenate([obs, after[-1:]]).reshape(len(obs) + 1, -1)
+    return whole - whole[0]
