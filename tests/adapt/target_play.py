@@ -1,4 +1,4 @@
-"""Targets with hidden parameters for the tests of adaptation: short episodes of a hopper under smooth random actions."""
+"""Targets with hidden parameters for the tests of adaptation: short episodes of a hopper, smooth random actions."""
 
 import jax
 import numpy as np

@@ -226,7 +226,7 @@ class TestBadInput:
 
     def test_worlds_whose_state_cannot_be_set_are_sent_to_simopt(self):
         world = family("pusher")
-        with pytest.raises(InputError, match="pusher: its observation is not its whole state.*simopt"):
+        with pytest.raises(InputError, match=r"pusher: its observation is not its whole state.*simopt"):
             Posterior(family=world, ranges={"mass:object": (0.5, 2.0)}, base=world.task())
 
     @pytest.mark.parametrize(
