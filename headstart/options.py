@@ -36,6 +36,10 @@ class Transfer:
     """How far the randomized source spreads its dynamics."""
     memory: Memory = "none"
     """What policies remember: nothing, the last 8 steps, or what a recurrent cell keeps."""
+    adapt: Literal["none", "simopt", "posterior"] = "none"
+    """Adapt the simulator to the target's episodes and go on training in it, as one more arm."""
+    excite: bool = False
+    """Play those episodes in the way that is expected to tell most about the simulator."""
     from_run: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """An earlier run whose policy is the source, instead of pretraining."""
     fine_tune: Literal["on-policy", "off-policy"] = "on-policy"

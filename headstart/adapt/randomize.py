@@ -148,7 +148,7 @@ class Uniform:
         if not self.drawn:
             return task
         names = jnp.array([zlib.crc32(drawn.draw.encode()) for drawn in self.drawn], jnp.uint32)
-        unit = _unit(key, names, -(-n // LANES) * LANES)
+        unit = unit_draws(key, names, -(-n // LANES) * LANES)
         values = jax.lax.optimization_barrier(tuple(_place(unit[i], each) for i, each in enumerate(self.drawn)))
         drawn = {each.parameter.name: value[:n] for each, value in zip(self.drawn, values, strict=True)}
         return task._replace(dynamics={**task.dynamics, **drawn})
@@ -207,7 +207,8 @@ def _matching(space: ParameterSpace, pattern: str) -> list[Parameter]:
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _unit(key: Key[Array, ""], names: UInt32[Array, " parameter"], n: int) -> Float[Array, "parameter n"]:
+def unit_draws(key: Key[Array, ""], names: UInt32[Array, " parameter"], n: int) -> Float[Array, "parameter n"]:
+    """Draws from [0, 1): each number by (key, name, row) alone. `n` should be a multiple of `LANES`."""
     rows = jnp.arange(n, dtype=jnp.uint32)
     own = jax.vmap(jax.random.fold_in, (None, 0))(key, names)
     keys = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))(own, rows)

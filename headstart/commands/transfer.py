@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from headstart.adapt.methods import adaptation
 from headstart.adapt.randomize import preset
 from headstart.commands.compiled import arithmetic
 from headstart.commands.evaluate import policy_of_run
@@ -95,6 +96,9 @@ def soft_start(settings: dict[str, Any]) -> SoftStart | None:
         return None
     if settings["from"] is not None:
         raise InputError(f"--pretrain soft --from {settings['from']}: that policy is pretrained already; leave one out")
+    for name in ("memory", "adapt"):
+        if settings.get(name, "none") != "none":
+            raise InputError(f"--pretrain soft --{name} {settings[name]}: SAC does not do both; leave one out")
     return SoftStart(schedule=read_schedule(settings["anneal"]))
 
 
@@ -163,6 +167,8 @@ class Plan:
             shots=tuple(settings["shots"]),
             scale=SCALES[settings["size"]],
             folder=path,
+            adaptation=adapting(settings, source),
+            excite=settings.get("excite", False),
             given=given,
             fine_tune=settings.get("fine_tune", "on-policy"),
             soft=soft_start(settings),
@@ -195,8 +201,24 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "anneal": options.anneal,
         "adapter": None if options.adapter is None else read_adapter(options.adapter),
         "memory": options.memory,
+        "adapt": options.adapt,
+        "excite": options.excite,
         "deterministic": options.deterministic,
     }
+
+
+def adapting(settings: dict[str, Any], source: Any) -> Any:
+    """Builds the way to adapt; None for none. Raises `InputError` where it cannot work."""
+    name = settings.get("adapt", "none")  # a run of an earlier version has none
+    if name == "none":
+        if settings.get("excite", False):
+            raise InputError("--excite chooses how to play for --adapt posterior; give that too")
+        return None
+    if max(settings["shots"]) == 0:
+        raise InputError(f"--adapt {name} --shots 0: no target episode is allowed, so there is nothing to adapt to")
+    if settings.get("excite", False) and name != "posterior":
+        raise InputError(f"--excite --adapt {name}: only the posterior can say what an episode would tell; use it")
+    return adaptation(name, source, preset(source, settings["randomize"]))
 
 
 def metrics_of(found: Learning) -> dict[str, Any]:

@@ -7,6 +7,7 @@ the same k episodes. The oracle goes on from the randomized source on the target
 Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
 """
 
+import dataclasses
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -18,11 +19,15 @@ from typing import Any, Literal, NamedTuple
 import jax
 from jaxtyping import Array, Key
 
+from headstart.adapt.posterior import Posterior
+from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect, play
+from headstart.experiments.adapted import Adapted, AdaptedArm
 from headstart.experiments.soft_start import STEPS, SoftStart
 from headstart.learn.on_policy import on_policy
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
+from headstart.run.evaluate import Evaluation
 from headstart.run.ledger import Counts, Ledger
 from headstart.run.tape import Tape
 from headstart.run.target import Target
@@ -116,6 +121,8 @@ class HeadStart:
         shots: numbers of target episodes to compare.
         scale: how much of everything.
         folder: where the ledgers are kept.
+        adaptation: adapts the simulator to target episodes; None: no such arm.
+        excite: play those episodes in the way that is expected to tell most.
         given: parameters of a policy that is brought along; then nothing is trained on the source.
         fine_tune: how target episodes are learnt from: by PPO, or by SAC that takes the policy over.
         soft: where sources are learnt softly, and fine-tuned while their temperature falls; then `fine_tune` is unused.
@@ -131,6 +138,8 @@ class HeadStart:
     shots: tuple[int, ...]
     scale: Scale
     folder: Path
+    adaptation: Posterior | SimOpt | None = field(default=None, hash=False)
+    excite: bool = False
     given: Params | None = field(default=None, hash=False)
     fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
     soft: SoftStart | None = None
@@ -142,7 +151,13 @@ class HeadStart:
     def methods(self) -> tuple[str, ...]:
         """The rows of the table, in their order."""
         kinds = ("nominal", "randomized") if self.given is None else ("given",)
-        return ("scratch", *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")), "oracle")
+        adapted = () if self.adaptation is None else ("adapted",)
+        return (
+            "scratch",
+            *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")),
+            *adapted,
+            "oracle",
+        )
 
     def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Finding]]]:
         """Returns the independent pieces of work of one seed; each yields what it finds as it goes."""
@@ -237,12 +252,14 @@ class HeadStart:
             sealed.write(place, SOURCE, self.scale.source_steps, state, {})
         yield from self.arms(seed, kind, state)
         if oracle:
+            yield from self.adapted(seed, state)
             yield from self.oracle(seed, state)
 
     def bring(self, seed: int) -> Iterator[Finding]:
         """Brings the given policy to the target."""
         state = self.learner().init(key_of(seed, "given"))._replace(params=self.given)
         yield from self.arms(seed, "given", state)
+        yield from self.adapted(seed, state)
         yield from self.oracle(seed, state)
 
     def arms(self, seed: int, kind: str, state: State) -> Iterator[Scored]:
@@ -253,6 +270,32 @@ class HeadStart:
             method = f"fine-tune {kind}"
             source = self.known(seed, kind, state) if self.takes_over(method) else state
             yield from self.meet(seed, method, source, shots)
+
+    def adapted(self, seed: int, state: State) -> Iterator[Finding]:
+        """Goes on from a source in the simulator as target episodes say it should be; at k = 0, as it was."""
+        if self.adaptation is None:
+            return
+
+        def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
+            training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
+            after, _ = yield from self.learn(seed, "adapted", training, self.scale.oracle_steps // 2, state)
+            return self.learner().params(after)
+
+        target, ledger = self.target("adapted", seed, max(self.shots))
+        shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
+        arm = AdaptedArm(self.adaptation, shots, self.excite, path)
+        greedy = dataclasses.replace(self.policy(), deterministic=True)
+        for found in arm.meet(key_of(seed, "adapted"), target, self.policy(), self.learner().params(state), learn,
+                              self.randomized if 0 in self.shots else None):  # fmt: skip
+            if not isinstance(found, Adapted):
+                yield found
+                continue
+            played = target.run(
+                key_of(seed, "evaluation"), greedy, found.params, self.scale.evaluation_episodes, "evaluation"
+            )
+            returns = Evaluation.of(played).episode_return
+            shot = Shot(found.shots, returns, found.practice, found.params, found.wall_seconds)
+            yield Scored(seed, "adapted", found.shots, shot, ledger.counts())
 
     def oracle(self, seed: int, state: State) -> Iterator[Finding]:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
@@ -280,16 +323,23 @@ class HeadStart:
         return run.learner, seen
 
     def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:
-        """Lets a policy meet the target through a ledger of its own; what it has given already is read, not played."""
-        name = f"{method.replace(' ', '-')}-{seed}"
-        ledger = Ledger(path=self.folder / f"ledger-{name}.json", budget=max(shots))
-        tape = Tape(self.folder / "episodes" / name)
-        ledger.settle(tape.counts())
-        target = Target(self.build_target, ledger, play, tape)
-        require_same_spaces(self.source, target)
+        """Lets a policy meet the target through a ledger of its own."""
+        target, ledger = self.target(method, seed, max(shots))
         protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
         for shot in protocol.meet(key_of(seed, method), target, self.tuning(method), state, key_of(seed, "evaluation")):
             yield Scored(seed, method, shot.shots, shot, ledger.counts())
+
+    def target(self, method: str, seed: int, budget: int) -> tuple[Target, Ledger]:
+        """Builds the target behind a ledger of its own; what it has given already is read, not played."""
+        name = f"{method.replace(' ', '-')}-{seed}"
+        ledger, tape = (
+            Ledger(path=self.folder / f"ledger-{name}.json", budget=budget),
+            Tape(self.folder / "episodes" / name),
+        )
+        ledger.settle(tape.counts())
+        target = Target(self.build_target, ledger, play, tape)
+        require_same_spaces(self.source, target)
+        return target, ledger
 
 
 def recalled(place: Path, learner: Learner) -> State | None:

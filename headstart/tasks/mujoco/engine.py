@@ -17,6 +17,7 @@ from mujoco.rollout import Rollout
 from headstart.tasks.mujoco.model import STATE, settle
 from headstart.tasks.mujoco.randomize import Randomizer
 
+FAN_ROWS = 4096  # states in one call of the engine: their buffers stay in the processor's cache
 Values = Float[np.ndarray, "env parameter"]
 State = Float[np.ndarray, "env state"]
 Control = Float[np.ndarray, "env *physics action"]
@@ -55,6 +56,7 @@ class Engine:
         self._control = np.empty((n, self._steps, model.nu))
         self._states = np.empty((n, self._steps, mujoco.mj_stateSize(model, STATE)))
         self._sensors = np.empty((n, self._steps, model.nsensordata)) if self._watched else None
+        self._fan: tuple[np.ndarray, np.ndarray] | None = None  # buffers of `fan`, as large as was needed so far
 
     def hold(self, values: Values) -> None:
         """Gives each environment's model the dynamics of its row, unless it has them already."""
@@ -95,6 +97,34 @@ class Engine:
         stepped = self._advance([self._models[row] for row in rows], state[rows], control[rows])
         after[rows], positions[rows], forces[rows] = stepped
         return after, positions, forces
+
+    def fan(
+        self, state: Float[np.ndarray, "env row state"], control: Float[np.ndarray, "env row action"]
+    ) -> Float[np.ndarray, "env row state"]:
+        """Steps many states under the dynamics of each of the first environments; positions of bodies are not given."""
+        envs, rows, width = state.shape
+        models = [model for model in self._models[:envs] for _ in range(rows)]
+        flat, pushed = state.reshape(-1, width), control.reshape(envs * rows, -1)
+        parts = [slice(i, i + FAN_ROWS) for i in range(0, len(flat), FAN_ROWS)]
+        size = min(len(flat), FAN_ROWS)
+        if self._fan is None or len(self._fan[0]) < size:
+            self._fan = np.empty((size, self._steps, pushed.shape[1])), np.empty((size, self._steps, width))
+        forces, states = self._fan
+        after = np.empty_like(flat)
+        for part in parts:
+            n = len(flat[part])
+            forces[:n] = pushed[part, None]
+            self._alone.rollout(
+                models[part],
+                self._threads,
+                flat[part],
+                forces[:n],
+                skip_checks=True,
+                nstep=self._steps,
+                state=states[:n],
+            )
+            after[part] = states[:n, -1]
+        return after.reshape(state.shape)
 
     def forward(self, state: State, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row body 3"]:
         """Computes where the watched bodies of some environments are, without a step."""

@@ -4,7 +4,7 @@
 # MuJoCo is a compiled module without type stubs.
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -14,11 +14,13 @@ import mujoco
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from headstart.errors import InputError
 from headstart.spaces import Box, ParameterSpace
 from headstart.tasks.mujoco import draws
 from headstart.tasks.mujoco.engine import Engines
 from headstart.tasks.mujoco.model import STATE, compiled
 from headstart.tasks.mujoco.parameters import DELAY, JITTER, LONGEST_DELAY, NOISE
+from headstart.tasks.mujoco.prediction import predict
 from headstart.tasks.mujoco.randomize import Randomizer
 from headstart.tasks.mujoco.readback import read
 from headstart.tasks.mujoco.robot import Physics, Robot, direction_and_speed
@@ -171,6 +173,45 @@ class MujocoFamily:
             bodies = engine.forward(physics, np.arange(len(physics)))
         forces, queue = np.zeros_like(state.forces), np.zeros_like(state.queue)
         return state._replace(physics=physics, bodies=bodies, forces=forces, queue=queue)
+
+    @property
+    def typical_size(self) -> Float[np.ndarray, " channel"]:
+        """The unit of the sensors' noise in each observed channel."""
+        return self._scale
+
+    @property
+    def unpredictable(self) -> str | None:
+        """Says in one line why `predict` cannot be used; None where it can."""
+        if self.robot.about.unseen is None:
+            return f"{self.name}: its observation is not its whole state, so that a recorded state cannot be set"
+        return None
+
+    def predict(
+        self,
+        dynamics: Mapping[str, Float[Any, " particle"]],
+        obs: Float[np.ndarray, "row channel"],
+        queue: Float[np.ndarray, "row lag action"],
+    ) -> tuple[Float[np.ndarray, "particle row channel"], Bool[np.ndarray, "particle row"]]:
+        """Puts the world into each observed state and asks what would be seen one control step later.
+
+        What `step` does from there, to rounding, where `obs` is exact. The sensors' noise is left out.
+
+        Args:
+            dynamics: values of parameters for each particle; what is not named is nominal.
+            obs: states, as observed.
+            queue: what was asked for, newest first: in this step, in the one before, and so on. Shorter than a
+                particle's delay, it is filled up with zeros, as after a reset.
+
+        Returns:
+            The next observations in double precision, and whether each is one: not where the world broke, nor where a
+            velocity of `obs` was cut by the sensor's limits, so that the state is not known.
+
+        Raises:
+            InputError: where a state cannot be set from an observation, with the reason.
+        """
+        if self.unpredictable:
+            raise InputError(f"{self.unpredictable}; use a method that compares observations only, such as simopt")
+        return predict(self, self._engines, dynamics, obs, queue)
 
     def physics(self, state: WorldState) -> Physics:
         """Returns joint positions and velocities, to draw a picture of or to start from."""

@@ -25,6 +25,7 @@ HALF_CHEETAH = Description(
     feet=("bfoot", "ffoot"),
     weather=("gravity",),
     speeds=(0.5, 8.0),
+    unseen=1,
 )
 
 

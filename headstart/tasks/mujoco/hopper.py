@@ -23,6 +23,7 @@ HOPPER = Description(
     feet=("foot",),
     weather=("gravity",),
     speeds=(0.5, 3.0),
+    unseen=1,
 )
 
 

@@ -53,6 +53,8 @@ class Description:
         feet: bodies with a friction of their own.
         weather: which of `gravity`, `density` and `viscosity` the motion depends on.
         speeds: lowest and highest speed to ask for, in m/s; None where there are no tasks of direction and speed.
+        unseen: how many of the first positions the observation leaves out, where it is otherwise the whole state
+            (positions, then velocities) and the motion does not depend on them; None where it is not.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Description:
     feet: tuple[str, ...] = ()
     weather: tuple[str, ...] = ()
     speeds: tuple[float, float] | None = None
+    unseen: int | None = None
 
 
 class Robot(Protocol):

@@ -21,6 +21,7 @@ SWIMMER = Description(
     carry_most=30.0,
     weather=("density", "viscosity"),
     speeds=(0.05, 0.3),
+    unseen=2,
 )
 
 

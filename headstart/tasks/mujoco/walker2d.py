@@ -23,6 +23,7 @@ WALKER2D = Description(
     feet=("foot", "foot_left"),
     weather=("gravity",),
     speeds=(0.5, 4.0),
+    unseen=1,
 )
 
 
