@@ -10,6 +10,7 @@ robot weighs nothing (its gravity is compensated) and does not collide with itse
 import math
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
 import mujoco
 
@@ -29,13 +30,13 @@ from headstart.tasks.tabletop.layout import (
     TUB_SLOPE,
     Table,
 )  # fmt: skip
-from headstart.tasks.tabletop.robot import JOINTS, OPEN
+from headstart.tasks.tabletop.robot import JOINTS, OPEN, PERIOD
 from headstart.tasks.tabletop.things import CUP, GLASS, PLATE, SHAPES, Thing
 
-TIMESTEP = 0.004  # s
 SIDES = 16
 THING, FIXED, ROBOT = 'contype="1" conaffinity="7"', 'contype="2" conaffinity="5"', 'contype="4" conaffinity="3"'
-SEEN = 'contype="0" conaffinity="0" mass="0"'
+BARE = 'contype="0" conaffinity="0"'  # touches nothing
+SEEN = f'{BARE} mass="0"'
 PAINT = {1: "0.86 0.23 0.22", 2: "0.24 0.62 0.34", 3: "0.22 0.42 0.80", 0: "0.62 0.80 0.86"}
 LIGHT = {1: "0.96 0.55 0.52", 2: "0.58 0.84 0.62", 3: "0.56 0.71 0.95", 0: "0.82 0.93 0.96"}
 WOOD, STEEL, SHELL, DARK = "0.80 0.66 0.49", "0.62 0.66 0.72", "0.93 0.93 0.95", "0.25 0.28 0.33"
@@ -61,7 +62,7 @@ def description(things: tuple[Thing, ...], pictures: bool = False) -> str:
     bodies = "".join(_thing(index, thing, pictures) for index, thing in enumerate(things))
     return f"""<mujoco model="table top">
   <compiler angle="radian" autolimits="true"/>
-  <option timestep="{TIMESTEP}" integrator="implicitfast" cone="elliptic" impratio="20" iterations="30">
+  <option timestep="{PERIOD}" integrator="implicitfast" cone="elliptic" impratio="20" iterations="30">
     <flag multiccd="enable" autoreset="disable" warmstart="disable"/>
   </option>
   <default>
@@ -91,7 +92,7 @@ def _prism(kind: int) -> str:
 
 
 def _thing(index: int, thing: Thing, pictures: bool) -> str:
-    radius, half, mass = thing.shape
+    half, mass = thing.shape.half_height, thing.shape.mass
     color = f'rgba="{PAINT[thing.colour]} 1"'
     shell = f'<geom type="mesh" mesh="prism{thing.kind}" mass="{mass}" group="{3 if pictures else 0}" {THING} {color}/>'
     looks = "".join(_looks(thing)) if pictures else ""
@@ -114,7 +115,7 @@ def _looks(thing: Thing) -> Iterator[str]:
     yield disc(half, 0.82 * radius, 0.0008, DARK if thing.kind == CUP else "0.45 0.60 0.66")
     if thing.kind == CUP:
         ring = [(0.0, 0.6), (0.55, 0.45), (0.55, -0.35), (0.0, -0.5)]
-        for (out, up), (next_out, next_up) in zip(ring, ring[1:], strict=False):
+        for (out, up), (next_out, next_up) in pairwise(ring):
             ends = f"{-radius - out * radius} 0 {up * half} {-radius - next_out * radius} 0 {next_up * half}"
             yield f'<geom type="capsule" size="0.006" fromto="{ends}" {SEEN} rgba="{paint} 1"/>'
     if thing.kind == GLASS:
@@ -155,13 +156,13 @@ def _robot() -> str:
     def hinge(name: str, axis: str) -> str:
         return f'<joint name="{name}" type="hinge" axis="{axis}" range="-3.2 3.2" armature="0.01"/>'
 
-    x, y, z = HEAD
+    (x, y, z), half, short = HEAD, FOREARM / 2, HAND / 2 - 0.07
+    pad = f'type="box" size="0.006 0.012 0.010" mass="0.05" friction="1.5 0.05 0.001" {ROBOT} rgba="{DARK} 1"'
     fingers = "".join(
         f'<body name="{name}" pos="{side * 0.0065} 0 {HAND}" gravcomp="1">'
         f'<joint name="{name}" type="slide" axis="{side} 0 0" range="0 {OPEN}" damping="2"/>'
-        f'<geom type="box" size="0.006 0.012 0.010" pos="0 0 0.005" mass="0.05" friction="1.5 0.05 0.001" {ROBOT} rgba="{DARK} 1"/>'
-        f'<geom type="box" size="0.006 0.012 0.010" pos="0 0 -0.016" mass="0.05" friction="1.5 0.05 0.001" {ROBOT} rgba="{DARK} 1"/>'
-        f'<geom type="box" size="0.006 0.012 0.040" pos="0 0 -0.066" {SEEN} rgba="{STEEL} 1"/></body>'
+        f'<geom {pad} pos="0 0 0.005"/><geom {pad} pos="0 0 -0.016"/>'
+        f'<geom type="box" size="0.008 0.012 0.044" pos="0 0 -0.070" {SEEN} rgba="{DARK} 1"/></body>'
         for name, side in (("left", 1), ("right", -1))
     )
     return f"""<body name="base" gravcomp="1">
@@ -172,23 +173,23 @@ def _robot() -> str:
       <geom type="box" size="0.06 0.07 0.44" pos="-0.03 0 0.69" mass="6" {ROBOT} rgba="{SHELL} 1"/>
       <geom type="capsule" size="0.022" fromto="-0.03 0.0 1.10 {x - 0.07} {y} {z}" {SEEN} rgba="{STEEL} 1"/>
       <body name="pan" pos="{x} {y} {z}" gravcomp="1">{hinge("pan", "0 0 1")}
-        <geom type="sphere" size="0.02" mass="0.3" {SEEN.replace('mass="0"', "")} rgba="{DARK} 1"/>
+        <geom type="sphere" size="0.02" mass="0.3" {BARE} rgba="{DARK} 1"/>
         <body name="tilt" gravcomp="1">{hinge("tilt", "0 -1 0")}
-          <geom type="box" size="0.035 0.065 0.03" pos="-0.04 0 0" mass="0.5" {SEEN.replace('mass="0"', "")} rgba="{SHELL} 1"/>
+          <geom type="box" size="0.035 0.065 0.03" pos="-0.04 0 0" mass="0.5" {BARE} rgba="{SHELL} 1"/>
           <camera name="head" fovy="{math.degrees(FOVY)}" xyaxes="0 -1 0 0 0 1"/>
         </body>
       </body>
       <body name="lift" pos="{SHOULDER_X} 0 {SHOULDER_Z}" gravcomp="1">{slide("lift", "0 0 1", "0 0.75")}
-        <geom type="box" size="0.035 0.05 0.05" pos="-0.01 0 0" mass="2" {SEEN.replace('mass="0"', "")} rgba="{STEEL} 1"/>
+        <geom type="box" size="0.035 0.05 0.05" pos="-0.01 0 0" mass="2" {BARE} rgba="{STEEL} 1"/>
         <body name="upper" gravcomp="1">{hinge("flex", "0 -1 0")}
-          <geom type="capsule" size="0.032" fromto="0 0 0 0 0 {FOREARM / 2}" mass="1" {SEEN.replace('mass="0"', "")} rgba="{SHELL} 1"/>
+          <geom type="capsule" size="0.032" fromto="0 0 0 0 0 {half}" mass="1" {BARE} rgba="{SHELL} 1"/>
           <body name="fore" gravcomp="1">{hinge("roll", "0 0 1")}
-            <geom type="capsule" size="0.026" fromto="0 0 {FOREARM / 2} 0 0 {FOREARM}" mass="0.7" {SEEN.replace('mass="0"', "")} rgba="{STEEL} 1"/>
+            <geom type="capsule" size="0.026" fromto="0 0 {half} 0 0 {FOREARM}" mass="0.7" {BARE} rgba="{STEEL} 1"/>
             <body name="wrist" pos="0 0 {FOREARM}" gravcomp="1">{hinge("wrist_flex", "0 -1 0")}
-              <geom type="sphere" size="0.032" mass="0.3" {SEEN.replace('mass="0"', "")} rgba="{SHELL} 1"/>
+              <geom type="sphere" size="0.032" mass="0.3" {BARE} rgba="{SHELL} 1"/>
               <body name="hand" gravcomp="1">{hinge("wrist_roll", "0 0 1")}
                 <geom type="box" size="0.10 0.025 0.02" pos="0 0 {HAND - 0.12}" mass="0.4" {ROBOT} rgba="{SHELL} 1"/>
-                <geom type="cylinder" size="0.022 {HAND / 2 - 0.07}" pos="0 0 {HAND / 2 - 0.06}" {SEEN} rgba="{STEEL} 1"/>
+                <geom type="cylinder" size="0.022 {short}" pos="0 0 {short + 0.01}" {SEEN} rgba="{STEEL} 1"/>
                 {fingers}
               </body>
             </body>

@@ -1,11 +1,13 @@
 """What each named action makes the robot's joints do: smooth motions at bounded speeds, as rows of commands.
 
-Arguments as in the recorded demonstrations of the paper: `MoveArm(lift, flex, roll, wrist flex, wrist roll)`,
-`MoveBaseAbs(x, y, heading, speed, turning speed)`, `MoveBaseRel` likewise in the robot's own frame, `MoveGripper(closed)`,
-`MoveHead(tilt, pan)`. The drivers take millionths (of a metre, of a radian) and stop at the limits of each joint.
+As many arguments as in the recorded demonstrations of the paper: `MoveArm(lift, flex, roll, wrist flex, wrist roll)`,
+`MoveBaseAbs(x, y, heading, speed, turning speed)`, `MoveBaseRel` likewise in the robot's own frame,
+`MoveGripper(closed)`, `MoveHead(tilt, pan)`. The drivers take millionths (of a metre, of a radian) and stop at the
+limits of each joint.
 """
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +23,7 @@ LIFT = 3
 OPEN = 0.075  # m, of each finger
 ROOM = 1.3  # m: as far as the base drives from the origin
 SPEED = np.array([1.0, 1.0, 2.5, 0.6, 3.0, 3.0, 3.0, 3.0, 4.0, 4.0, 0.3, 0.3])  # m/s, rad/s
-PERIOD = 0.004  # s between commands
+PERIOD = 0.004  # s between commands, and a step of the physics
 GRAIN = 25  # commands: motions last a multiple of 0.1 s, so that worlds of a batch can be stepped together
 SETTLE = 25  # commands after a motion, while the joints come to rest
 GRIP_SETTLE = 75
@@ -109,7 +111,7 @@ def _within(command: Command) -> Command:
 def _glide(points: list[Command], speed: Command, settle: int) -> Commands:
     """Goes through points, from rest to rest; the greatest speed on the way is the joint's."""
     rows = []
-    for start, goal in zip(points, points[1:], strict=False):
+    for start, goal in pairwise(points):
         seconds = float((np.abs(goal - start) * 1.5 / speed).max())  # 1.5: the steepest slope of 3 s² - 2 s³
         count = math.ceil(round(seconds / PERIOD / GRAIN, 6)) * GRAIN
         if count:

@@ -8,6 +8,7 @@ motion give the same bits, whatever else is in the batch and whatever was done b
 # pyright: reportAttributeAccessIssue=false
 # MuJoCo is a compiled module without type stubs.
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,10 +19,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from mujoco.rollout import Rollout
 
-from headstart.errors import Fault
+from headstart.errors import Fault, InputError
 from headstart.tasks.tabletop.camera import Camera, head_camera
-from headstart.tasks.tabletop.layout import HEAD, TOP
-from headstart.tasks.tabletop.model import TIMESTEP, compiled
+from headstart.tasks.tabletop.layout import TOP
+from headstart.tasks.tabletop.model import compiled
 from headstart.tasks.tabletop.perception import locate
 from headstart.tasks.tabletop.robot import HOME, JOINTS, PERIOD, checked, plan
 from headstart.tasks.tabletop.tasks import Poses, TableTask
@@ -68,6 +69,12 @@ class TableTop:
     pixel_noise: float = 0.5
     threads: int = 1
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.pixel_noise < math.inf and self.threads >= 1):
+            raise InputError(
+                f"a table top needs a pixel noise from 0 and at least one thread, not {self.pixel_noise} and {self.threads}"
+            )
+
     def reset(self, seeds: Sequence[int]) -> TableState:
         """Lays tables. The same seed is the same table, whatever its neighbours.
 
@@ -76,7 +83,12 @@ class TableTop:
 
         Returns:
             The tables, at rest.
+
+        Raises:
+            InputError: there is no seed, or one is negative.
         """
+        if not len(seeds) or min(seeds) < 0:
+            raise InputError("tables are laid by seeds from 0, one for each table; expected at least one")
         model, n = compiled(self.task.things), len(seeds)
         scratch = mujoco.MjData(model)
         states = np.empty((n, mujoco.mj_stateSize(model, STATE)))
@@ -126,6 +138,8 @@ class TableTop:
         Returns:
             As `act`, and the poses of each table.
         """
+        if len(calls) != len(state.seed):
+            raise InputError(f"{len(state.seed)} tables need as many actions, not {len(calls)}")
         answers: list[Numbers] = [()] * len(calls)
         poses: list[np.ndarray] = [np.empty((0, compiled(self.task.things).nq))] * len(calls)
         motions: dict[int, np.ndarray] = {}
@@ -158,11 +172,9 @@ class TableTop:
         return Poses(free[:, :3], 1 - 2 * (x**2 + y**2), state.present[row])
 
     def right(self, state: TableState) -> list[Bool[np.ndarray, " thing"]]:
-        """Which things (for a pyramid: which places) of each table are as they should be; absent ones count as right."""
-        return [
-            self.task.right(poses) | ~poses.present
-            for poses in map(lambda i: self.poses(state, i), range(len(state.seed)))
-        ]
+        """Which things (for a pyramid: which places) of each table are as they should be; absent ones count so."""
+        every = [self.poses(state, row) for row in range(len(state.seed))]
+        return [self.task.right(poses) | ~poses.present for poses in every]
 
     def success(self, state: TableState) -> Bool[np.ndarray, " env"]:
         """Whether all is as it should be at each table."""
@@ -188,7 +200,7 @@ class TableTop:
         pool.rollout(
             [model] * len(physics), scratch, physics, motion, nstep=motion.shape[1], state=states, skip_checks=True
         )
-        clock = physics[:, 0] + motion.shape[1] * TIMESTEP
+        clock = physics[:, 0] + motion.shape[1] * PERIOD
         if not (np.isfinite(states[:, -1]).all() and np.allclose(states[:, -1, 0], clock)):
             raise Fault("the physics of a table broke; its state is no longer finite")
         return states
@@ -235,7 +247,3 @@ def _things(model: mujoco.MjModel) -> np.ndarray:
 
 def _named(model: mujoco.MjModel, name: str) -> bool:
     return mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, name) >= 0
-
-
-assert PERIOD == TIMESTEP
-assert HEAD[2] > TOP
