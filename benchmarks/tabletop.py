@@ -37,8 +37,8 @@ STUDIES = {
     "pyramid3": TabletopStudy(new=Pyramid(levels=3), number=12),
     "pyramid4": TabletopStudy(new=Pyramid(levels=4), past=(Pyramid(levels=3),), number=12, past_number=8),
     "noise": TabletopStudy(
-        new=SetTable(), past=(ClearTable(),), orders=20, tables=40, number=30, past_number=30, accuracy=0.035,
-        teaching=TREMBLING,
+        new=SetTable(), past=(ClearTable(),), orders=10, tables=20, number=15, past_number=15, accuracy=0.02,
+        teaching=TREMBLING, arms=("independent", "selection", "rules, independent", "rules, per decision"),
     ),
     "slips": TabletopStudy(
         new=SetTable(), past=(ClearTable(),), orders=100, number=30, past_number=30, teaching=Teaching(slips=0.05)

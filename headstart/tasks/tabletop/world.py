@@ -72,7 +72,7 @@ class TableTop:
     def __post_init__(self) -> None:
         if not (0 <= self.pixel_noise < math.inf and self.threads >= 1):
             raise InputError(
-                f"a table top needs a pixel noise from 0 and at least one thread, not {self.pixel_noise} and {self.threads}"
+                f"a table top needs pixel noise from 0 and a thread or more, not {self.pixel_noise} and {self.threads}"
             )
 
     def reset(self, seeds: Sequence[int]) -> TableState:
@@ -160,6 +160,25 @@ class TableTop:
                 if every:
                     poses[row] = states[every - 1 :: every, 1 : 1 + compiled(self.task.things).nq]
         return state._replace(physics=physics, command=command, looks=looks), answers, poses
+
+    def put(
+        self, state: TableState, row: int, thing: int, place: tuple[float, float, float], tilt: float = 0.0
+    ) -> TableState:
+        """Takes a thing and puts it elsewhere, at rest: another start, or a case to be judged.
+
+        Args:
+            state: of the tables.
+            row: which table.
+            thing: which thing.
+            place: of its middle, m.
+            tilt: about the x axis, rad.
+        """
+        model, physics = compiled(self.task.things), state.physics.copy()
+        where = 1 + _things(model)[thing]
+        physics[row, where] = (*place, math.cos(tilt / 2), math.sin(tilt / 2), 0.0, 0.0)
+        speed = 1 + model.nq + model.jnt_dofadr[model.body(f"thing{thing}").jntadr[0]]
+        physics[row, speed : speed + 6] = 0.0
+        return state._replace(physics=physics)
 
     def base(self, state: TableState) -> Float[np.ndarray, "env 3"]:
         """Where the base of each robot is: x, y (m), heading (rad)."""
