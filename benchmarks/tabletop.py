@@ -67,15 +67,15 @@ def study(name: str, path: Path) -> None:
     began, settings = time.process_time(), STUDIES[name]
     prepared = settings.prepare()
     known = json.loads(path.read_text()) if path.exists() else {}
-    fresh = next(iter(measure(settings, prepared, {"outcomes": {"none": [[None, 0, 0]] * settings.orders}})))
-    if any(known.get(key) != fresh[key] for key in KEPT):
+    fresh = next(iter(measure(settings, prepared, {"outcomes": {"none": [[None, 0, 0, 0]] * settings.orders}})))
+    if any(known.get(key) != fresh[key] for key in KEPT):  # another study: begin anew
         known = {}
     for result in measure(settings, prepared, known):
         shown = {arm: (of["mean"], of["failed"]) for arm, of in result["arms"].items()}
         print(f"{name} {result['orders']}/{settings.orders} {time.process_time() - began:.0f} s {shown}", flush=True)
         write(path, result)
     if prepared.lost:
-        write(path, {**result, "counted_as_lost": check_lost(prepared, 1)})
+        write(path, {**result, "counted_as_lost": check_lost(prepared)})
 
 
 def speed(worlds: int = 16) -> dict:

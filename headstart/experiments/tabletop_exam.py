@@ -4,7 +4,8 @@ Physics is the cost, so nothing is simulated twice, exactly: numbers pass in mil
 depends on nothing but the actions done there, so that executions that begin alike share what they have in common
 (`Rehearsed`), and an execution in which every decision agrees with the teacher's is the teacher's. A controller that at
 more than 5 tables calls something else than the teacher, or with a number that is off by more than 5 cm (or 0.05 of
-anything), is counted as failing there without being run; `Exam.physically` runs it, to check that this is just.
+anything), is counted as failing without being run; `Exam.mark` without its shortcut runs it, to see whether that is
+just.
 """
 
 import math
@@ -148,42 +149,30 @@ class Exam:
         """How many tables may fail."""
         return len(self.worlds) - math.ceil(MASTERED * len(self.worlds))
 
-    def mark(self, controller: Controller) -> Mark:
+    def mark(self, controller: Controller, shortcut: bool = True) -> Mark:
         """Examines a controller.
 
         Args:
             controller: whose root and arguments are the task's.
+            shortcut: count it as lost, without running it, where a decision is far from the teacher's at too many
+                tables. Without, every execution that differs from the teacher's is run.
 
         Returns:
             The mark. Executions are run until the outcome is known.
         """
         agrees, hopeless = self._compare(controller)
-        tables, allowed = len(self.worlds), self.allowed
-        if hopeless.sum() > allowed:
-            return Mark(int((agrees & self.passed).sum()), tables, 0, True, "a decision is far from the teacher's")
-        successes, failures, simulated, fault = (
-            int((agrees & self.passed).sum()),
-            int((agrees & ~self.passed).sum()),
-            0,
-            "",
-        )
+        tables, successes = len(self.worlds), int((agrees & self.passed).sum())
+        if shortcut and hopeless.sum() > self.allowed:
+            return Mark(successes, tables, 0, True, "a decision is far from the teacher's")
+        failures, simulated, fault = int((agrees & ~self.passed).sum()), 0, ""
         for index in np.flatnonzero(~agrees).tolist():
+            if failures > self.allowed:
+                break
             said = self._run(controller, index)
             simulated += 1
             successes, failures = successes + (not said), failures + bool(said)
             fault = fault or said
-            if failures > allowed:
-                break
         return Mark(successes, tables, simulated, False, fault)
-
-    def physically(self, controller: Controller, most: int) -> int:
-        """Runs a controller at the first tables where it does not agree with the teacher.
-
-        Returns:
-            How many of them succeeded.
-        """
-        agrees, _ = self._compare(controller)
-        return sum(not self._run(controller, index) for index in np.flatnonzero(~agrees)[:most].tolist())
 
     def _run(self, controller: Controller, index: int) -> str:
         """Executes at one table; answers why it failed, or nothing."""
