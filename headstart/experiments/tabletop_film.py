@@ -31,7 +31,7 @@ def learn(task: TableTask, number: int, seed: int = 3) -> Controller:
     return Controller(root=graph.root, root_args=graph.root_args, skills=skills, actions=graph.actions)
 
 
-def film(path: Path, task: TableTask | None = None, *, width: int = 480, height: int = 320) -> Path:
+def film(path: Path, task: TableTask | None = None, *, width: int = 560, height: int = 360) -> Path:
     """Films a learned controller at a table that it has not seen.
 
     Args:

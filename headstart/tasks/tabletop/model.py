@@ -8,6 +8,7 @@ robot weighs nothing (its gravity is compensated) and does not collide with itse
 # MuJoCo is a compiled module without type stubs.
 
 import math
+import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -34,6 +35,7 @@ from headstart.tasks.tabletop.robot import JOINTS, OPEN, PERIOD
 from headstart.tasks.tabletop.things import CUP, GLASS, PLATE, SHAPES, Thing
 
 SIDES = 16
+BODIES = ("base", "pan", "tilt", "lift", "upper", "fore", "wrist", "hand", "left", "right")
 THING, FIXED, ROBOT = 'contype="1" conaffinity="7"', 'contype="2" conaffinity="5"', 'contype="4" conaffinity="3"'
 BARE = 'contype="0" conaffinity="0"'  # touches nothing
 SEEN = f'{BARE} mass="0"'
@@ -53,7 +55,13 @@ def compiled(things: tuple[Thing, ...], pictures: bool = False) -> mujoco.MjMode
     Returns:
         The model. One object for each set of arguments: it is not written to.
     """
-    return mujoco.MjModel.from_xml_string(description(things, pictures))
+    text = description(things, pictures)
+    if pictures:
+        # rays at many pixels pass by what sticks out of the box around a body's colliding shapes: it is made roomy
+        room = '<geom type="sphere" size="0.4" mass="0" contype="8" conaffinity="8" rgba="0 0 0 0"/>'
+        for name in BODIES:
+            text = re.sub(rf'(<body name="{name}"[^>]*>)', rf"\1{room}", text)
+    return mujoco.MjModel.from_xml_string(text)
 
 
 def description(things: tuple[Thing, ...], pictures: bool = False) -> str:
