@@ -49,7 +49,7 @@ def executed(task, seed, program=None):
 
 @by_name
 def test_the_teacher_does_the_task_and_annotates_it(task):
-    worlds, made = zip(*(executed(task, seed) for seed in (0, 1, 2)), strict=True)
+    worlds, made = zip(*(executed(task, seed) for seed in (0, 1)), strict=True)
     assert all(world.success for world in worlds)
     assert findings(made) == ()
     for one in made:
