@@ -143,8 +143,8 @@ def sentences(found: Adaptation) -> str:
         if told.get("unexplained", 0.0) > 0.0:
             said.append(
                 f"At k = {shots}, {number(100 * told['unexplained'])} % of a typical step is neither noise nor "
-                f"explained by any value of the parameters: the likelihood counts to the power {number(told['trust'])}, and "
-                "the intervals are wider for it."
+                f"explained by any value of the parameters: the likelihood counts to the power "
+                f"{number(told['trust'])}, and the intervals are wider for it."
             )
         if told.get("diverged", 0.0) > 0.0:
             said.append(

@@ -27,7 +27,8 @@ def squashed(policy: GaussianPolicy) -> SquashedPolicy:
     """
     if not isinstance(policy, GaussianPolicy):
         raise InputError(
-            f"off-policy fine-tuning cannot take over a {type(policy).__name__}: use --fine-tune on-policy, or --memory none"
+            f"off-policy fine-tuning cannot take over a {type(policy).__name__}: use --fine-tune on-policy, "
+            "or --memory none"
         )
     return SquashedPolicy(
         observation=policy.observation,
