@@ -1,5 +1,6 @@
 """`headstart reproduce`: measure a claim of the lecture again, and keep what came out with the command that made it."""
 
+import importlib
 import json
 import os
 import shlex
@@ -13,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from headstart.commands.compiled import arithmetic
 from headstart.commands.folders import new_folder
 from headstart.errors import Fault, InputError
-from headstart.experiments.claims import Reproduced, Request, Work, claim
+from headstart.experiments.claims import CLAIMS, Reproduced, Request, Work, claim
 from headstart.options import Reproduce
 from headstart.run import disk, lock, strict_json
 from headstart.run.record import create_run, git_commit, read_config, versions
@@ -61,7 +62,11 @@ def carry_out(settings: dict[str, Any], seed: int, folder: Path) -> int:
             "versions": versions(),
             "git": git_commit(),
         }
-        keep(folder / "result.json", {"claim": settings["claim"], **about, **found.result})
+        result = {"claim": settings["claim"], **about, **found.result}
+        keep(folder / "result.json", result)
+        page = CLAIMS[settings["claim"]].page if settings["claim"] in CLAIMS else None
+        if page is not None:
+            importlib.import_module(page).write_page(result, folder)
     console.print(found.table, highlight=False, soft_wrap=True, markup=False)
     console.print(f"\n{folder / 'result.json'}", highlight=False, soft_wrap=True, markup=False)
     return 0
