@@ -53,7 +53,7 @@ def test_nothing_from_a_summary_becomes_markup(tmp_path):
 @pytest.mark.parametrize("damage", [{"skills": 3}, {"skills": {"p": {}}}, {"curve": [[1]]}, {"past": 1}])
 def test_a_damaged_summary_is_one_line(tmp_path, damage):
     (tmp_path / "summary.json").write_text(json.dumps(SUMMARY | damage))
-    with pytest.raises(InputError, match="summary.json: is damaged") as caught:
+    with pytest.raises(InputError, match=r"summary\.json: is damaged") as caught:
         write_imitation_report(tmp_path)
     assert "\n" not in str(caught.value)
 
