@@ -8,6 +8,7 @@ from rich.table import Table
 
 import headstart.learn as learn
 import headstart.nets.policies as policies
+from headstart.experiments.claims import CLAIMS
 from headstart.options import List
 from headstart.tasks import catalogue, targets
 
@@ -26,6 +27,7 @@ def run(options: List) -> int:
         },
         "learners": {it.__name__: first_line(it) for it in learn.ALL},
         "policies": {it.__name__: first_line(it) for it in policies.ALL},
+        "claims (reproduce)": {name: it.says for name, it in CLAIMS.items()},
     }
     for title, entries in sections.items():
         table = Table(

@@ -14,6 +14,7 @@ from headstart.run.train import Training
 from headstart.spaces import Discrete
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
+from headstart.transfer.hand_off import squashed
 from headstart.types import Learner, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64  # of each environment, for PPO
@@ -122,6 +123,8 @@ def learner_of(name: str, world: TaskFamily, envs: int, replay: int = REPLAY_MOS
 
 def policy_of(learner: str, observation: Any, action: Any) -> Any:
     """Builds the policy that a learner wants in given spaces."""
+    if learner == "off-policy":  # SAC that has taken the policy of a source over
+        return squashed(policy_of("ppo", observation, action))
     if learner == "sac":
         return SquashedPolicy(observation=observation, action=action)
     if isinstance(action, Discrete):

@@ -10,6 +10,7 @@ import pytest
 
 from headstart.errors import InputError
 from headstart.nets.policies import ALL, CategoricalPolicy, GaussianPolicy, SquashedPolicy, interval
+from headstart.nets.sampler import SamplingPolicy
 from headstart.spaces import Box, Discrete
 from headstart.types import Policy
 
@@ -20,7 +21,9 @@ POLICIES = [
     GaussianPolicy(observation=SPACE, action=BOUNDED, hidden=(8,)),
     SquashedPolicy(observation=SPACE, action=BOUNDED, hidden=(8,)),
     CategoricalPolicy(observation=SPACE, action=Discrete(3), hidden=(8,)),
+    SamplingPolicy(observation=SPACE, action=BOUNDED, hidden=(8,)),
 ]
+IMPLICIT = (SamplingPolicy,)  # these know how likely their own samples were, and of nothing else
 
 
 def observations(n=5):
@@ -94,6 +97,8 @@ class TestEveryPolicy:
 
         def likelihood(params):
             distribution, _ = policy.distribution(params, (), observations())
+            if isinstance(policy, IMPLICIT):
+                return distribution.sample_and_log_prob(KEY)[1].sum() + distribution.entropy().sum()
             return distribution.log_prob(distribution.greedy()).sum() + distribution.entropy().sum()
 
         gradient = jax.grad(likelihood)(seen)["normalizer"]
@@ -114,8 +119,8 @@ def test_a_fresh_gaussian_explores_at_the_actions_own_scale():
     np.testing.assert_allclose(jnp.exp(distribution.log_std[0]), [1.0, 10.0], rtol=1e-6)
 
 
-def test_a_squashed_policy_stays_inside():
-    policy = POLICIES[1]
+@pytest.mark.parametrize("policy", [POLICIES[1], POLICIES[3]], ids=lambda policy: type(policy).__name__)
+def test_a_squashed_policy_stays_inside(policy):
     params = jax.tree.map(lambda x: 100 * x, policy.init(KEY))
     action, _ = policy.apply(KEY, params, (), observations())
     low, high = policy.action.bounds()
@@ -136,6 +141,8 @@ def test_an_unbounded_action_is_taken_as_it_is():
         (GaussianPolicy, Box((2, 3)), "must be vectors"),
         (SquashedPolicy, Box((2,)), "infinite bound"),
         (CategoricalPolicy, Box((2,)), "use GaussianPolicy"),
+        (SamplingPolicy, Box((2,)), "infinite bound"),
+        (SamplingPolicy, Discrete(2), "use CategoricalPolicy"),
     ],
 )
 def test_an_action_space_that_does_not_fit_is_refused(make, action, message):

@@ -21,6 +21,7 @@ FAN_ROWS = 4096  # states in one call of the engine: their buffers stay in the p
 Values = Float[np.ndarray, "env parameter"]
 State = Float[np.ndarray, "env state"]
 Positions = Float[np.ndarray, "env body 3"]
+Forces = Float[np.ndarray, "env all 6"]
 
 
 class Engine:
@@ -46,9 +47,11 @@ class Engine:
         self._few = self._threads[: max(1, few)]
         self.beside = False  # another engine steps at the same time, and this one leaves half of the threads to it
         self._steps = robot.about.frame_skip
+        self._bodies = model.nbody if robot.about.forces else 0  # whose contact forces are asked for
         self._watched = [model.body(name).id for name in robot.about.watched]
         # a Runge-Kutta step computes positions once more after the sensors, and these are what Gymnasium reads
-        self._late = bool(self._watched) and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+        late = bool(self._watched) and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+        self._single = late or robot.about.forces  # what the engine's own rollout does not report
         self._control = np.empty((n, self._steps, model.nu))
         self._states = np.empty((n, self._steps, mujoco.mj_stateSize(model, STATE)))
         self._sensors = np.empty((n, self._steps, model.nsensordata)) if self._watched else None
@@ -71,7 +74,7 @@ class Engine:
 
     def step(
         self, state: State, control: Float[np.ndarray, "env action"], rows: Int[np.ndarray, " row"] | None = None
-    ) -> tuple[State, Positions]:
+    ) -> tuple[State, Positions, Forces]:
         """Steps environments by `frame_skip` physics steps.
 
         Args:
@@ -80,16 +83,19 @@ class Engine:
             rows: which of them are stepped; None is all. What is returned for the others means nothing.
 
         Returns:
-            The states afterwards, and the positions of the watched bodies in the last forward pass. The clock of an
-            environment that diverged stands still, or its state is not finite.
+            The states afterwards, and of the last forward pass the positions of the watched bodies and the contact
+            forces on all bodies, where they are asked for. The clock of an environment that diverged stands still, or
+            its state is not finite.
         """
         if rows is None:
             return self._advance(self._models, state, control)
         after, positions = state.copy(), np.zeros((len(state), len(self._watched), 3))
+        forces = np.zeros((len(state), self._bodies, 6))
         if not rows.size:  # MuJoCo's rollout of no environment ends the process
-            return after, positions
-        after[rows], positions[rows] = self._advance([self._models[row] for row in rows], state[rows], control[rows])
-        return after, positions
+            return after, positions, forces
+        stepped = self._advance([self._models[row] for row in rows], state[rows], control[rows])
+        after[rows], positions[rows], forces[rows] = stepped
+        return after, positions, forces
 
     def fan(
         self, state: Float[np.ndarray, "env row state"], control: Float[np.ndarray, "env row action"]
@@ -134,8 +140,8 @@ class Engine:
 
     def _advance(
         self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
-    ) -> tuple[State, Positions]:
-        if self._late:
+    ) -> tuple[State, Positions, Forces]:
+        if self._single:
             return self._advance_one_by_one(models, state, control)
         n = len(state)
         self._control[:n] = control[:, None]
@@ -151,12 +157,14 @@ class Engine:
             sensordata=None if self._sensors is None else self._sensors[:n],
         )
         after = self._states[:n, -1].copy()
-        return after, np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
+        seen = np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
+        return after, seen, np.empty((n, 0, 6))
 
     def _advance_one_by_one(
         self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
-    ) -> tuple[State, Positions]:
+    ) -> tuple[State, Positions, Forces]:
         after, positions, scratch = np.empty_like(state), np.empty((len(state), len(self._watched), 3)), self._scratch
+        forces = np.empty((len(state), self._bodies, 6))
         for row, model in enumerate(models):
             mujoco.mj_setState(model, scratch, state[row], STATE)
             scratch.qacc_warmstart[:] = 0.0
@@ -164,7 +172,10 @@ class Engine:
             mujoco.mj_step(model, scratch, nstep=self._steps)
             mujoco.mj_getState(model, scratch, after[row], STATE)
             positions[row] = scratch.xpos[self._watched]
-        return after, positions
+            if self._bodies:
+                mujoco.mj_rnePostConstraint(model, scratch)
+                forces[row] = scratch.cfrc_ext
+        return after, positions, forces
 
 
 @dataclass(frozen=True, eq=False)

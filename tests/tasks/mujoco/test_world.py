@@ -130,7 +130,8 @@ def test_the_same_state_and_action_give_the_same_bits_whatever_was_computed_befo
     n, action = 3, actions_of(family, 1, 3)[0]
     start = begin(family, spread(family, n))
     pose, model = family.physics(start), family._model
-    beyond = np.where(model.jnt_limited, model.jnt_range[:, 1] + 0.1, pose.qpos)  # so that the solver has work
+    beyond, limited = pose.qpos.copy(), np.flatnonzero(model.jnt_limited)
+    beyond[:, model.jnt_qposadr[limited]] = model.jnt_range[limited, 1] + 0.1  # so that the solver has work
     limit = family.place(start, beyond, pose.qvel)
     first = family.step(np.arange(n), limit, action, all_of(n))
     play(family, start, actions_of(family, 5, n, seed=1))
