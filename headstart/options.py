@@ -9,6 +9,7 @@ import tyro
 from headstart.errors import InputError
 
 Size = Literal["tiny", "small", "full"]
+Memory = Literal["none", "history", "gru", "lstm"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Transfer:
     """The first of the seeds."""
     randomize: Literal["mild", "moderate", "wide", "peng"] = "moderate"
     """How far the randomized source spreads its dynamics."""
+    memory: Memory = "none"
+    """What policies remember: nothing, the last 8 steps, or what a recurrent cell keeps."""
     adapt: Literal["none", "simopt", "posterior"] = "none"
     """Adapt the simulator to the target's episodes and go on training in it, as one more arm."""
     excite: bool = False
@@ -65,6 +68,8 @@ class Train:
     """Environment steps in all."""
     randomize: Literal["none", "mild", "moderate", "wide", "peng"] = "none"
     """How far to spread the dynamics."""
+    memory: Memory = "none"
+    """What the policy remembers (ppo only): nothing, the last 8 steps, or what a recurrent cell keeps."""
     envs: int = 64
     """Environments side by side."""
     seed: int = 0

@@ -19,8 +19,8 @@ from headstart.types import Metrics, Task, TaskFamily
 
 Ranges = Mapping[str, tuple[float, float]]
 
-# Factors on nominal by pattern; delay and noise, whose nominal is 0, are absolute. Of a contact's friction the floor's
-# share varies: it multiplies that of each foot.
+# Factors on nominal by pattern; delay, jitter and noise, whose nominal is 0, are absolute. Of a contact's friction the
+# floor's share varies: it multiplies that of each foot.
 # mild: what simulators of legged robots vary as a matter of course (Playground's Go1, Isaac Lab)
 _MILD = {
     "mass:*": (0.9, 1.1),
@@ -70,12 +70,13 @@ _PENG = {
     "gear:*": (0.5, 2.0),
     "torque:*": (0.5, 2.0),
     "force:*": (0.5, 2.0),
+    "jitter:delay": (0.025, 0.2),  # λ of 125 to 1000 a second, of control steps of 0.04 s
     "noise:observation": (0.05, 0.05),
 }
 # Compiled code rounds an exponential otherwise in the last, incomplete vector of a row than in the others, and a task
 # must not depend on how many are drawn beside it: so rows are drawn in whole vectors, and cut afterwards.
 LANES = 16
-_ABSOLUTE = ("delay:action", "noise:observation")
+_ABSOLUTE = ("delay:action", "jitter:delay", "noise:observation")
 PRESETS = {"mild": _MILD, "moderate": _MODERATE, "wide": _WIDE, "peng": _PENG}
 
 

@@ -81,11 +81,11 @@ def policy_of_run(folder: Any) -> tuple[TaskFamily, Any, Any]:
     """Reads a run's policy: where it was learnt, the policy, its parameters."""
     description = bundle.describe(folder)
     home = catalogue.family(str(description.get("family")))
-    name = str(description.get("learner"))
+    name, memory = str(description.get("learner")), str(description.get("memory", "none"))
     if name == "off-policy":
         policy: Any = policy_of(name, home.observation, home.action)
     else:
-        policy = learner_of(name, home, envs=1)[0].policy
+        policy = learner_of(name, home, envs=1, memory=memory)[0].policy
     return home, policy, bundle.load(folder, policy, home.observation)
 
 

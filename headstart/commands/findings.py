@@ -51,7 +51,7 @@ class Findings:
             self.folder / "policies" / f"{found.method.replace(' ', '-')}-{found.seed}",
         )
         place.mkdir(parents=True, exist_ok=True)
-        description = policy_description(self.study.learner_name(found.method)) | {
+        description = policy_description(self.study.learner_name(found.method), self.study.memory) | {
             "family": self.settings["source"],
             "shots": found.shots,
         }

@@ -21,10 +21,10 @@ from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
 from headstart.experiments.soft_start import SoftStart, read_schedule
-from headstart.nets.policies import GaussianPolicy
+from headstart.nets.policies import SquashedPolicy
 from headstart.options import Transfer, whole_numbers
 from headstart.report.page import write_report
-from headstart.run import disk, lock, strict_json
+from headstart.run import bundle, disk, lock, strict_json
 from headstart.run.fan_out import fan_out
 from headstart.run.metrics import Writer
 from headstart.run.record import RunFolder, create_run, read_config, read_json
@@ -96,6 +96,9 @@ def soft_start(settings: dict[str, Any]) -> SoftStart | None:
         return None
     if settings["from"] is not None:
         raise InputError(f"--pretrain soft --from {settings['from']}: that policy is pretrained already; leave one out")
+    for name in ("memory", "adapt"):
+        if settings.get(name, "none") != "none":
+            raise InputError(f"--pretrain soft --{name} {settings[name]}: SAC does not do both; leave one out")
     return SoftStart(schedule=read_schedule(settings["anneal"]))
 
 
@@ -147,9 +150,10 @@ class Plan:
         source, given = family(settings["source"]), None
         if settings["from"] is not None:
             source, policy, given = policy_of_run(Path(settings["from"]))
-            if not isinstance(policy, GaussianPolicy):
+            if isinstance(policy, SquashedPolicy):
                 raise InputError(f"--from {settings['from']}: was learnt by SAC; give a run of `--learner ppo`")
-            settings = {**settings, "source": source.name}
+            memory = str(bundle.describe(Path(settings["from"])).get("memory", "none"))
+            settings = {**settings, "source": source.name, "memory": memory}
         if settings.get("adapter"):
             there = adapted(there, source, settings["adapter"])
         require_same_spaces(source, there)
@@ -168,6 +172,7 @@ class Plan:
             given=given,
             fine_tune=settings.get("fine_tune", "on-policy"),
             soft=soft_start(settings),
+            memory=settings.get("memory", "none"),
             attempt=attempt,
         )
         study.policy_of("fine-tune")  # refuses what cannot be taken over before anything is learnt
@@ -191,12 +196,13 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "size": options.size,
         "seeds": list(range(options.seed, options.seed + count)),
         "randomize": options.randomize,
-        "adapt": options.adapt,
-        "excite": options.excite,
         "fine_tune": options.fine_tune,
         "pretrain": options.pretrain,
         "anneal": options.anneal,
         "adapter": None if options.adapter is None else read_adapter(options.adapter),
+        "memory": options.memory,
+        "adapt": options.adapt,
+        "excite": options.excite,
         "deterministic": options.deterministic,
     }
 

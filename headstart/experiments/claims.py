@@ -55,6 +55,16 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
             options=("source", "target"),
             page="headstart.report.soft",
         ),
+        "peng": Claim(
+            module="headstart.experiments.peng",
+            says="randomized dynamics transfer best to a policy with memory (sim2real with domain randomization)",
+            options=("source",),
+        ),
+        "peng-ablation": Claim(
+            module="headstart.experiments.peng_ablation",
+            says="latency and sensor noise must be randomized, not only physics (sim2real with domain randomization)",
+            options=("source",),
+        ),
     }
 )
 

@@ -14,18 +14,20 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 from jaxtyping import Array, Key
 
 from headstart.adapt.posterior import Posterior
+from headstart.adapt.randomize import Uniform
 from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect, play
 from headstart.experiments.adapted import Adapted, AdaptedArm
+from headstart.experiments.on_splits import on_splits, write_splits
 from headstart.experiments.soft_start import STEPS, SoftStart
-from headstart.learn.ppo import PPO
-from headstart.nets.policies import GaussianPolicy, SquashedPolicy
+from headstart.learn.on_policy import on_policy
+from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
 from headstart.run.evaluate import Evaluation
 from headstart.run.ledger import Counts, Ledger
@@ -127,6 +129,7 @@ class HeadStart:
         fine_tune: how target episodes are learnt from: by PPO, or by SAC that takes the policy over.
         soft: where sources are learnt softly, and fine-tuned while their temperature falls; then `fine_tune` is unused.
         envs: environments side by side on the source.
+        memory: what every policy remembers.
         attempt: 1, and one more each time that the study is taken up again.
     """
 
@@ -143,6 +146,7 @@ class HeadStart:
     fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
     soft: SoftStart | None = None
     envs: int = 64
+    memory: MemoryName = "none"
     attempt: int = 1
 
     @property
@@ -174,11 +178,11 @@ class HeadStart:
         yield from job()
         yield Finished(seed, name)
 
-    def policy(self) -> GaussianPolicy:
+    def policy(self) -> Any:
         """Returns the policy that sources and the oracle learn."""
-        return GaussianPolicy(observation=self.source.observation, action=self.source.action)  # pyright: ignore
+        return policy_with(self.memory, self.source.observation, self.source.action)
 
-    def policy_of(self, method: str) -> GaussianPolicy | SquashedPolicy:
+    def policy_of(self, method: str) -> Any:
         """Returns the policy that a method ends in."""
         if self.soft is not None:
             return self.soft.policy(self.source)
@@ -195,11 +199,11 @@ class HeadStart:
             return "sac"
         return "off-policy" if self.takes_over(method) else "ppo"
 
-    def learner(self) -> Learner:
+    def learner(self) -> Any:
         """Returns how sources and the oracle learn."""
         if self.soft is not None:
             return self.soft.learner(self.source, self.envs, self.scale.source_steps)
-        return PPO(policy=self.policy(), envs=self.envs)
+        return on_policy(self.policy(), envs=self.envs)
 
     def training(self, world: TaskFamily, distribution: TaskDistribution) -> Training:
         """Returns how a source or the oracle is trained."""
@@ -215,8 +219,8 @@ class HeadStart:
             return self.soft.tuning(self.source)
         if self.takes_over(method):
             return OffPolicy(learner=heir(self.policy()))
-        learner = PPO(
-            policy=self.policy(),
+        learner = on_policy(
+            self.policy(),
             envs=1,
             epochs=10,
             minibatch_size=256,
@@ -248,6 +252,11 @@ class HeadStart:
         if state is None:
             state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
             sealed.write(place, SOURCE, self.scale.source_steps, state, {})
+        if isinstance(self.randomized, Uniform):
+            params, key = self.learner().params(state), key_of(seed, "splits")
+            policy, episodes = self.policy_of("zero-shot"), self.scale.evaluation_episodes
+            worth = on_splits(key, self.source, policy, params, self.randomized, episodes)
+            write_splits(self.folder, kind, seed, worth)
         yield from self.arms(seed, kind, state)
         if oracle:
             yield from self.adapted(seed, state)

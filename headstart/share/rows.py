@@ -169,7 +169,7 @@ class Rows:
         center = (high + low) / 2
         features = monomials((inputs - center) * scale, degree)
         if len(chosen) > 1:
-            different = len(np.unique(inputs @ np.linspace(1.0, 2.0, inputs.shape[1])))
+            different = np.unique(inputs @ np.linspace(1.0, 2.0, inputs.shape[1])).size
         else:
             different = len(self.unique(chosen[0])[0])
         if features.shape[1] >= min(different, len(inputs)):

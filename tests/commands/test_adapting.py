@@ -48,6 +48,15 @@ def test_the_page_shows_prior_posterior_and_trajectories(whole):
     assert (whole / "posterior.png").stat().st_size > 10_000 and (whole / "replay.png").stat().st_size > 10_000
 
 
+def test_the_page_gives_all_three_splits_of_both_sources(whole):
+    for kind in ("nominal", "randomized"):
+        returns = json.loads((whole / f"splits-{kind}-0.json").read_text())["returns"]
+        assert {name: len(part) for name, part in returns.items()} == {
+            "default": 3, "interpolation": 3, "extrapolation": 3
+        }  # fmt: skip
+    assert "outside the ranges" in (whole / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

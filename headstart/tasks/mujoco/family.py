@@ -19,7 +19,7 @@ from headstart.spaces import Box, ParameterSpace
 from headstart.tasks.mujoco import draws
 from headstart.tasks.mujoco.engine import Engines
 from headstart.tasks.mujoco.model import STATE, compiled
-from headstart.tasks.mujoco.parameters import DELAY, LONGEST_DELAY, NOISE
+from headstart.tasks.mujoco.parameters import DELAY, JITTER, LONGEST_DELAY, NOISE
 from headstart.tasks.mujoco.prediction import predict
 from headstart.tasks.mujoco.randomize import Randomizer
 from headstart.tasks.mujoco.readback import read
@@ -27,7 +27,7 @@ from headstart.tasks.mujoco.robot import Physics, Robot, direction_and_speed
 from headstart.tasks.turn import TURN
 from headstart.types import Outcome, Task
 
-_INITIAL, _NOISE, _TASK = 1, 2, 3  # streams of random numbers
+_INITIAL, _NOISE, _TASK, _LATE = 1, 2, 3, 4  # streams of random numbers
 _LARGEST = 1e6  # a position or velocity beyond this is a simulation that diverged; MuJoCo's own limit is 1e10
 
 
@@ -153,8 +153,7 @@ class MujocoFamily:
             where, action = np.asarray(where), np.asarray(action)
             rows = None if where.all() else np.flatnonzero(where)
             queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
-            delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
-            control = queue[np.arange(len(queue)), delay]
+            control = self._control(np.asarray(seeds), queue, state.dynamics)
         with self._engines.lend(state.dynamics) as engine:
             physics, bodies, forces = engine.step(state.physics, control, rows)
         with TURN:
@@ -224,7 +223,7 @@ class MujocoFamily:
             return [engine.model(row) for row in (range(len(state.physics)) if rows is None else rows)]
 
     def parameters(self, model: mujoco.MjModel) -> dict[str, float]:
-        """Reads the physical parameters back from a model. Delay and noise are not in a model."""
+        """Reads the physical parameters back from a model. Delay, jitter and noise are not in a model."""
         return read(self._randomizer, model)
 
     @cached_property
@@ -268,6 +267,28 @@ class MujocoFamily:
         outcome = self._judged(before, _keep(kept, before, after), action, intact | ~where)
         reward: Any = np.where(kept, 0.0, outcome.reward)
         return outcome._replace(reward=reward, terminated=outcome.terminated & ~kept)
+
+    def _control(
+        self,
+        seeds: Int[np.ndarray, " env"],
+        queue: Float[np.ndarray, "env delay action"],
+        dynamics: Float[np.ndarray, "env parameter"],
+    ) -> Float[np.ndarray, "env *physics action"]:
+        """Returns what reaches the motors: for a whole control step, or for each physics step where latency jitters.
+
+        An action takes the episode's delay and, drawn anew in each step from an exponential distribution, some more. At
+        the share u of a control step, with a latency of l control steps, the motors do the action of ⌈l − u⌉ steps ago.
+
+        Source: Peng et al. 2018 (arXiv 1710.06537), section IV-C: Δt ~ Δt₀ + Exp(λ), λ drawn for each episode.
+        """
+        every = np.arange(len(queue))
+        delay, jitter = dynamics[:, self._randomizer.column[DELAY]], dynamics[:, self._randomizer.column[JITTER]]
+        if not jitter.any():
+            return queue[every, delay.astype(np.intp)]
+        late = delay - jitter * np.log1p(-draws.uniform(seeds, 1, _LATE)[:, 0])
+        share = (np.arange(self.robot.about.frame_skip) + 0.5) / self.robot.about.frame_skip  # in mid physics step
+        ago = np.clip(np.ceil(late[:, None] - share), 0, LONGEST_DELAY).astype(np.intp)
+        return queue[every[:, None], ago]
 
     def _error(
         self, seeds: Int[np.ndarray, " env"], dynamics: Float[np.ndarray, "env parameter"]
