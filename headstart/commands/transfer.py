@@ -218,6 +218,8 @@ def adapting(settings: dict[str, Any], source: Any) -> Any:
         raise InputError(f"--adapt {name} --shots 0: no target episode is allowed, so there is nothing to adapt to")
     if settings.get("excite", False) and name != "posterior":
         raise InputError(f"--excite --adapt {name}: only the posterior can say what an episode would tell; use it")
+    if settings.get("excite", False) and settings.get("pretrain", "plain") == "soft":
+        raise InputError("--excite --pretrain soft: the ways of playing are those of a plain source; leave one out")
     return adaptation(name, source, preset(source, settings["randomize"]))
 
 
