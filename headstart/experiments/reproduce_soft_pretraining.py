@@ -81,8 +81,14 @@ def study_of(request: Request) -> SoftPretraining | SoftHost:
     inside = source.kind == target.kind == "jax"
     scale = (SCALES if inside else ROBOT_SCALES)[request.size]
     scale = scale if request.seeds is None else dataclasses.replace(scale, seeds=request.seeds)
-    temperatures = POINT if inside else ROBOT
-    design = Design(source=source, target=target, scale=scale, temperatures=temperatures, seed=request.seed)
+    design = Design(
+        source=source,
+        target=target,
+        scale=scale,
+        temperatures=POINT if inside else ROBOT,
+        constant=inside or request.size == "full",  # outside JAX an arm takes minutes
+        seed=request.seed,
+    )
     return SoftPretraining(design=design) if inside else SoftHost(design=design)
 
 
