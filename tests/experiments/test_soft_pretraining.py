@@ -109,7 +109,7 @@ def test_a_small_study_from_key_to_json():
     assert not np.allclose(tuned.evaluated[:, 0], scratch.evaluated[:, 0]), "the source is carried over"
     kept = json.loads(json.dumps(described(1.0, source), allow_nan=False))
     assert 0 <= kept["diagnosis"]["coverage"] <= 1 and len(kept["displacement"]) == 2
-    assert len(json.loads(json.dumps(plain(tuned)))["path"][0][0]) == 6
+    assert len(json.loads(json.dumps(plain(tuned)))["path"][0][0]) == 4
 
 
 def test_the_same_study_on_a_world_outside_jax():
