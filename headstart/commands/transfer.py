@@ -146,8 +146,8 @@ class Plan:
         Raises:
             InputError: for the first setting that cannot work.
         """
-        there: Any = target(settings["target"])
         source, given = family(settings["source"]), None
+        there: Any = target(settings["target"])
         if settings["from"] is not None:
             source, policy, given = policy_of_run(Path(settings["from"]))
             if isinstance(policy, SquashedPolicy):
