@@ -64,11 +64,11 @@ class FourWays:
 
     method: Method = "soft_q"
     temperature: float = 10.0
-    rounds: int = 150
+    rounds: int = 400
     envs: int = 16
     steps: int = 8
-    updates: int = 64
-    batch_size: int = 64
+    updates: int = 32
+    batch_size: int = 128
     episodes: int = 1000
     family: FourGoals = field(default_factory=FourGoals)
 
@@ -89,7 +89,7 @@ class FourWays:
                 critic_hidden=HIDDEN,
                 temperature=self.temperature,
                 value_scale=10.0,
-                target_interval=200,
+                target_interval=100,
                 policy_learning_rate=1e-3,
             )
         else:

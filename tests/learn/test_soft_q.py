@@ -79,7 +79,7 @@ def two_peaks(obs, action):
 
 
 def test_keeps_both_of_two_ways_where_a_gaussian_keeps_one():
-    state = learnt(SOFT, bandit(two_peaks))
+    state = learnt(SOFT, bandit(two_peaks), rounds=100)
     drawn = samples(state, 1.0)
     right, left = jnp.mean(jnp.abs(drawn - 0.5) < 0.25), jnp.mean(jnp.abs(drawn + 0.5) < 0.25)
     assert min(right, left) > 0.2 and right + left > 0.8
