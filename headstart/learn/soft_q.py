@@ -159,7 +159,7 @@ class SoftQ:
         return state._replace(params=params, softness=softness)
 
     def value(self, state: SoftQState, obs: Observation, action: Float[Array, "*rows action"]) -> Float[Array, "*rows"]:
-        """Returns Q(s, a), in the units of the world's rewards."""
+        """Returns Q(s, a), in the units of the world's rewards; of several actions in each state, on their own axis."""
         return self._values(state.critic, self.policy.encode(state.params, obs), self._to_unit(action))
 
     def soft_value(self, key: Key[Array, ""], state: SoftQState, obs: Observation) -> Float[Array, "*rows"]:
