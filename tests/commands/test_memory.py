@@ -57,6 +57,13 @@ def test_a_policy_with_memory_meets_the_target_and_learns_from_it(trained, tmp_p
     assert normalizers[1] == normalizers[0] + 200  # the critic warms up in the first update, and the policy waits
 
 
+def test_another_memory_than_the_given_policy_has_is_refused(trained, tmp_path, capsys):
+    words = ["--target", "gym:Pendulum-v1", "--memory", "history", "--out", str(tmp_path / "run")]
+    assert main(["transfer", "--from", str(trained.path), *words]) == 2
+    said = capsys.readouterr().err
+    assert "--memory history" in said and "has lstm" in said and said.count("\n") == 1
+
+
 def test_runs_from_before_there_was_memory_go_on_without():
     settings = dict(settings_of(Train(family="pendulum")))
     earlier = {name: value for name, value in settings.items() if name != "memory"}
