@@ -26,7 +26,6 @@ from jaxtyping import Array, Float, Key
 
 from headstart.data.replay import Replay, ReplayState, Transitions
 from headstart.errors import InputError
-from headstart.learn.guard import chosen
 from headstart.learn.replayed import example
 from headstart.learn.sac import SAC, SACState
 from headstart.nets.policies import GaussianPolicy, SquashedPolicy
@@ -77,6 +76,7 @@ class OffPolicy:
             `critic_warmup` steps are taken on whole returns.
         updates_per_step: gradient steps for each step on the target.
         most_kl: how far the policy may move between two batches of episodes, as a mean divergence in nats.
+        enough: transitions, of source and target together, from which on it may move that far; less with fewer.
         batch_size: rows of each gradient step.
         capacity: target transitions kept at most.
         source_capacity: source transitions kept at most.
@@ -86,6 +86,7 @@ class OffPolicy:
     learner: SAC
     updates_per_step: float = 2.0
     most_kl: float = 0.2
+    enough: int = 16_384
     batch_size: int = 256
     capacity: int = 1 << 15
     source_capacity: int = 1 << 15
@@ -124,13 +125,15 @@ class OffPolicy:
         if not rollout.valid.any():
             return state, {}
         if int(learner.updates) < self.learner.critic_warmup:
-            learner, scale = self._evaluate(jax.random.fold_in(key, -1), learner, rollout)
+            learner, scale = self._evaluate(jax.random.fold_in(key, 1 << 30), learner, rollout)
         target, began = remember(state.target, bare(rollout)), learner.params
         steps, metrics = math.ceil(float(rollout.valid.sum()) * self.updates_per_step), {}
+        seen = sum(int(ring.size) for ring in (target, *state.source))
+        most_kl = self.most_kl * min(1.0, seen / self.enough)  # few steps are believed little
         for chunk in range(-(-steps // CHUNK)):
             learner, metrics = some_steps(
                 jax.random.fold_in(key, chunk), self.learner, learner, (target, *state.source), scale,
-                self.batch_size, began, self.most_kl,
+                self.batch_size, began, most_kl,
             )  # fmt: skip
         return OffPolicyState(learner, target, state.source, scale), {**metrics, "replay/size": target.size}
 
@@ -167,16 +170,16 @@ def some_steps(
     began: Params,
     most_kl: float,
 ) -> tuple[SACState, Metrics]:
-    """Takes `CHUNK` gradient steps; if the policy then is too far from where it began, only the critics keep theirs."""
+    """Takes `CHUNK` gradient steps, and pulls a policy that is then too far from where it began back towards it."""
     key_draw, key_learn = jax.random.split(key)
     batch = drawn(key_draw, rings, batch_size)
     after, metrics = learner.update(key_learn, state, batch._replace(reward=batch.reward / scale))
     seen = jax.tree.map(lambda x: x[0, : batch_size // len(rings)], batch.obs)  # of the first ring: the target
     old, new = (learner.policy.distribution(params, (), seen)[0] for params in (began, after.params))
     moved = jnp.mean(new.kl(old))
-    stays = state._replace(critics=after.critics, targets=after.targets, updates=after.updates)
-    stays = stays._replace(optimizers=(state.optimizers[0], after.optimizers[1], state.optimizers[2]))
-    return chosen(moved <= most_kl, after, stays), {**metrics, "train/kl": moved}
+    share = jnp.sqrt(jnp.minimum(1.0, most_kl / jnp.maximum(moved, 1e-12)))  # a divergence grows with the square
+    params = jax.tree.map(lambda here, there: here + share * (there - here), began, after.params)
+    return after._replace(params=params), {**metrics, "train/kl": moved}
 
 
 def drawn(key: Key[Array, ""], rings: tuple[ReplayState, ...], batch_size: int) -> Transitions:
