@@ -56,7 +56,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     for what in options.what:
         if what == "speed":
-            write(out / "tabletop_speed.json", speed())
+            write(out / "tabletop_speed.json", what, speed())
         elif what == "film":
             print(film(out / "tabletop_set_table.mp4"))
         else:
@@ -73,9 +73,9 @@ def study(name: str, path: Path) -> None:
     for result in measure(settings, prepared, known):
         shown = {arm: (of["mean"], of["failed"]) for arm, of in result["arms"].items()}
         print(f"{name} {result['orders']}/{settings.orders} {time.process_time() - began:.0f} s {shown}", flush=True)
-        write(path, result)
+        write(path, name, result)
     if prepared.lost:
-        write(path, {**result, "counted_as_lost": check_lost(prepared)})
+        write(path, name, {**result, "counted_as_lost": check_lost(prepared)})
 
 
 def speed(worlds: int = 16) -> dict:
@@ -106,9 +106,9 @@ def speed(worlds: int = 16) -> dict:
     return {"unit": "simulated seconds a second of processor time", "goal": 20.0, "measured": measured}
 
 
-def write(path: Path, content: dict) -> None:
+def write(path: Path, what: str, content: dict) -> None:
     versions = {"python": sys.version.split()[0], "numpy": np.__version__, "mujoco": mujoco.__version__}
-    command = "python " + " ".join([sys.argv[0], *sys.argv[1:]])
+    command = f"python benchmarks/tabletop.py {what}"
     content = {"command": command, "versions": versions, "machine": platform.machine(), **content}
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
