@@ -35,13 +35,17 @@ TREMBLING = Teaching(metres=0.01, degrees=1.0)
 STUDIES = {
     "set-table": TabletopStudy(new=SetTable(), past=(ClearTable(),)),
     "pyramid3": TabletopStudy(new=Pyramid(levels=3), number=12),
-    "pyramid4": TabletopStudy(new=Pyramid(levels=4), past=(Pyramid(levels=3),), number=12, past_number=8),
+    # the dearest executions, so fewer tables: 38 of 40 are 95 %
+    "pyramid4": TabletopStudy(
+        new=Pyramid(levels=4), past=(Pyramid(levels=3),), number=8, past_number=6, tables=40
+    ),
+    # nothing that trembles agrees with the teacher to the last millionth: every execution is run
     "noise": TabletopStudy(
-        new=SetTable(), past=(ClearTable(),), orders=10, tables=20, number=15, past_number=15, accuracy=0.02,
+        new=SetTable(), past=(ClearTable(),), orders=5, tables=20, number=10, past_number=8, accuracy=0.02,
         teaching=TREMBLING, arms=("independent", "selection", "rules, independent", "rules, per decision"),
     ),
     "slips": TabletopStudy(
-        new=SetTable(), past=(ClearTable(),), orders=100, number=30, past_number=30, teaching=Teaching(slips=0.05)
+        new=SetTable(), past=(ClearTable(),), tables=40, number=20, past_number=15, teaching=Teaching(slips=0.05)
     ),
 }  # fmt: skip
 KEPT = ("claim", "demonstrations", "past_demonstrations", "tables", "accuracy", "teaching")
