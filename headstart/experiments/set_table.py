@@ -30,7 +30,7 @@ from headstart.experiments.enough import Prepared, first_enough, readings, singl
 from headstart.share.select import PAPER_CLASSES
 from headstart.share.skill_models import SkillModel
 
-SLIDE = {"share": None, "union": None, "independent": (19.0, 0.3), "selection": (11.6, 0.25)}
+SLIDE = {"share": None, "union": None, "independent": [19.0, 0.3], "selection": [11.6, 0.25]}
 
 
 @dataclass(frozen=True, kw_only=True)
