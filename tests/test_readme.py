@@ -114,9 +114,10 @@ def imitation():
 
 
 def seconds_said(speed):
+    controller = max(one["controller_seconds"] for one in speed["directions"].values())
     return (
         f"{speed['orders']} orders of both directions take {speed['processor_seconds_a_core']:.0f} s of each of two "
-        f"cores (goal 60), one controller {max(one['controller_seconds'] for one in speed['directions'].values()):.2f} s."
+        f"cores (goal 60), one controller {controller:.2f} s."
     )
 
 
