@@ -29,7 +29,7 @@ class Coordinates:
         >>> space = ParameterSpace(
         ...     (Parameter(name="mass:leg", unit="kg", nominal=1.0, low=0.1, high=10.0, scale="log"),)
         ... )
-        >>> Coordinates(space, ("mass:leg",)).vector({"mass:leg": 1.0}).tolist()
+        >>> Coordinates(space, ("mass:leg",)).vector({"mass:leg": 1.0}).round(6).tolist()
         [0.5]
     """
 

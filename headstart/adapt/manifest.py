@@ -92,7 +92,7 @@ class Manifest:
         """
         if family.name != self.family:
             raise InputError(f"manifest: it is of {self.family!r}, not of {family.name!r}; give that family")
-        tasks = Task(*({k: np.asarray(v)[None] for k, v in part.items()} for part in self.task[:2]), ())
+        tasks = jax.tree.map(lambda leaf: np.asarray(leaf)[None], self.task)
         here, low_high = np.ones(1, bool), family.action.bounds()
         state = family.reset(np.array([self.seeds.reset]), family.start(1), tasks, here)
         rows, obs = [], np.asarray(family.observe(state), np.float32)
@@ -103,8 +103,9 @@ class Manifest:
             obs = after
         seen, acted, reward, after, ended, valid = (np.stack(column) for column in zip(*rows, strict=True))
         first = np.arange(len(rows))[:, None] == 0
-        batch = Task(*({k: np.repeat(v[None], len(rows), axis=0) for k, v in part.items()} for part in tasks[:2]), ())
-        return Rollout(seen, acted, reward, after, ended, np.zeros_like(ended), first, valid, batch)
+        batch = jax.tree.map(lambda leaf: np.repeat(leaf[None], len(rows), axis=0), tasks)
+        fields: Any = (seen, acted, reward, after, ended, np.zeros_like(ended), first, valid, batch)
+        return Rollout(*fields)
 
     def write(self, path: Path) -> None:
         """Writes it as JSON; numbers of single precision are exact in it."""
@@ -126,7 +127,7 @@ class Manifest:
         try:
             if value["format"] != FORMAT:
                 raise ValueError(f"format {value['format']} is not {FORMAT}")
-            named = [{str(k): np.float32(v) for k, v in value[part].items()} for part in ("dynamics", "reward")]
+            named: Any = [{str(k): np.float32(v) for k, v in value[part].items()} for part in ("dynamics", "reward")]
             seeds = Seeds(int(value["reset_seed"]), np.array([int(s) for s in value["step_seeds"]], np.int64))
             actions = np.array(value["actions"], np.float32)
             if actions.ndim != 2 or len(actions) != len(seeds.steps) or not np.isfinite(actions).all():

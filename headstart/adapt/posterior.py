@@ -169,7 +169,7 @@ class Posterior:
             for choice, peak in peaks.items():
                 peaks[choice] = climb(data, prior, dict(choice), matrices, peak.point, 3, trust)
         cloud, parts, diverged = self._particles(random, data, prior, peaks, matrices, trust)
-        level = float(np.sqrt(np.mean(np.square(noise.sensor * data.scale / self.family.typical_size))))
+        level = float(np.median(noise.sensor * data.scale / self.family.typical_size))
         shares = {tuple(v for _, v in choice): share for choice, share in parts.items()}
         found = Findings(
             peak=peaks[best],

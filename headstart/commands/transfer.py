@@ -146,13 +146,15 @@ class Plan:
         Raises:
             InputError: for the first setting that cannot work.
         """
-        there: Any = target(settings["target"])
         source, given = family(settings["source"]), None
+        there: Any = target(settings["target"])
         if settings["from"] is not None:
             source, policy, given = policy_of_run(Path(settings["from"]))
             if isinstance(policy, SquashedPolicy):
                 raise InputError(f"--from {settings['from']}: was learnt by SAC; give a run of `--learner ppo`")
             memory = str(bundle.describe(Path(settings["from"])).get("memory", "none"))
+            if settings.get("memory", "none") not in ("none", memory):
+                raise InputError(f"--memory {settings['memory']}: the policy of --from {settings['from']} has {memory}")
             settings = {**settings, "source": source.name, "memory": memory}
         if settings.get("adapter"):
             there = adapted(there, source, settings["adapter"])
@@ -218,6 +220,8 @@ def adapting(settings: dict[str, Any], source: Any) -> Any:
         raise InputError(f"--adapt {name} --shots 0: no target episode is allowed, so there is nothing to adapt to")
     if settings.get("excite", False) and name != "posterior":
         raise InputError(f"--excite --adapt {name}: only the posterior can say what an episode would tell; use it")
+    if settings.get("excite", False) and settings.get("pretrain", "plain") == "soft":
+        raise InputError("--excite --pretrain soft: the ways of playing are those of a plain source; leave one out")
     return adaptation(name, source, preset(source, settings["randomize"]))
 
 

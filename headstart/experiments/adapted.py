@@ -93,16 +93,16 @@ class AdaptedArm:
         record |= self.before(key_plan, policy, params)
         way = record.get("played", "as trained")
         played = noisier(params, LOUDER[way]) if way != "as trained" else params
-        episodes: tuple[Rollout, ...] = ()
+        episodes: list[Rollout] = []
         state: Any = None
         for k in self.shots:
             begun = time.monotonic()
             more = target.run(jax.random.fold_in(key_play, k), policy, played, k - len(episodes), "adaptation")
             episodes += more
-            state, told = self.learn(jax.random.fold_in(key, k), TargetPlay(episodes, policy, played))
+            state, told = self.learn(jax.random.fold_in(key, k), TargetPlay(tuple(episodes), policy, played))
             record["posteriors"].append({"shots": k, **told})
             adapted = yield from learn(Held(distribution=self.method, state=state))
-            practice = Evaluation.of(episodes).episode_return
+            practice = Evaluation.of(tuple(episodes)).episode_return
             yield Adapted(k, adapted, practice, time.monotonic() - begun)
         if isinstance(self.method, Posterior):
             record["trajectory"] = replays(key, self.method, state, episodes[0])

@@ -45,6 +45,10 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
             module="headstart.experiments.unseen_domains",
             says="the same choice holds up on random programs that nobody looked at, at other prices too",
         ),
+        "adaptation": Claim(
+            module="headstart.experiments.reproduce_adaptation",
+            says="hidden parameters are found from a few target steps, with intervals that hold (domain adaptation)",
+        ),
         "soft-pretraining": Claim(
             module="headstart.experiments.reproduce_soft_pretraining",
             says="a policy that was pretrained soft fine-tunes in fewer episodes (SQL pre-training helps fine-tuning)",

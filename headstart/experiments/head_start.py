@@ -20,9 +20,11 @@ import jax
 from jaxtyping import Array, Key
 
 from headstart.adapt.posterior import Posterior
+from headstart.adapt.randomize import Uniform
 from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect, play
 from headstart.experiments.adapted import Adapted, AdaptedArm
+from headstart.experiments.on_splits import on_splits, write_splits
 from headstart.experiments.soft_start import STEPS, SoftStart
 from headstart.learn.on_policy import on_policy
 from headstart.nets.memory import MemoryName, policy_with
@@ -38,7 +40,7 @@ from headstart.transfer.hand_off import squashed
 from headstart.transfer.off_policy import Experienced, OffPolicy, heir
 from headstart.transfer.policy import Graft, require_same_spaces
 from headstart.transfer.protocol import FewShot, Shot
-from headstart.types import HostFamily, Learner, Params, State, TaskDistribution, TaskFamily
+from headstart.types import HostFamily, Learner, Params, Policy, State, TaskDistribution, TaskFamily
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +252,11 @@ class HeadStart:
         if state is None:
             state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
             sealed.write(place, SOURCE, self.scale.source_steps, state, {})
+        if isinstance(self.randomized, Uniform):
+            params, key = self.learner().params(state), key_of(seed, "splits")
+            policy, episodes = self.policy_of("zero-shot"), self.scale.evaluation_episodes
+            worth = on_splits(key, self.source, policy, params, self.randomized, episodes)
+            write_splits(self.folder, kind, seed, worth)
         yield from self.arms(seed, kind, state)
         if oracle:
             yield from self.adapted(seed, state)
@@ -277,16 +284,16 @@ class HeadStart:
             return
 
         def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
-            training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
+            training = self.training(self.source, distribution)
             after, _ = yield from self.learn(seed, "adapted", training, self.scale.oracle_steps // 2, state)
             return self.learner().params(after)
 
         target, ledger = self.target("adapted", seed, max(self.shots))
         shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
-        arm = AdaptedArm(self.adaptation, shots, self.excite, path)
-        greedy = dataclasses.replace(self.policy(), deterministic=True)
-        for found in arm.meet(key_of(seed, "adapted"), target, self.policy(), self.learner().params(state), learn,
-                              self.randomized if 0 in self.shots else None):  # fmt: skip
+        arm, policy = AdaptedArm(self.adaptation, shots, self.excite, path), self.policy_of("adapted")
+        greedy: Policy = dataclasses.replace(policy, deterministic=True)
+        key, params, before = key_of(seed, "adapted"), self.learner().params(state), self.randomized
+        for found in arm.meet(key, target, policy, params, learn, before if 0 in self.shots else None):
             if not isinstance(found, Adapted):
                 yield found
                 continue
@@ -332,10 +339,8 @@ class HeadStart:
     def target(self, method: str, seed: int, budget: int) -> tuple[Target, Ledger]:
         """Builds the target behind a ledger of its own; what it has given already is read, not played."""
         name = f"{method.replace(' ', '-')}-{seed}"
-        ledger, tape = (
-            Ledger(path=self.folder / f"ledger-{name}.json", budget=budget),
-            Tape(self.folder / "episodes" / name),
-        )
+        ledger = Ledger(path=self.folder / f"ledger-{name}.json", budget=budget)
+        tape = Tape(self.folder / "episodes" / name)
         ledger.settle(tape.counts())
         target = Target(self.build_target, ledger, play, tape)
         require_same_spaces(self.source, target)

@@ -141,10 +141,10 @@ def sentences(found: Adaptation) -> str:
         )
     for shots, told in found.told:
         if told.get("unexplained", 0.0) > 0.0:
+            share, power = number(100 * told["unexplained"]), number(told["trust"])
             said.append(
-                f"At k = {shots}, {number(100 * told['unexplained'])} % of a typical step is neither noise nor "
-                f"explained by any value of the parameters: the likelihood counts to the power "
-                f"{number(told['trust'])}, and the intervals are wider for it."
+                f"At k = {shots}, {share} % of a typical step is neither noise nor explained by any value of the "
+                f"parameters: the likelihood counts to the power {power}, and the intervals are wider for it."
             )
         if told.get("diverged", 0.0) > 0.0:
             said.append(

@@ -15,6 +15,7 @@ from headstart.report.numbers import interval, number, seconds
 from headstart.report.plots import FIGURES
 from headstart.report.records import RunContents
 from headstart.report.sheet import SHEET
+from headstart.report.splits import read_splits, splits_table
 from headstart.report.style import to_svg, write_png
 from headstart.report.table import LEGEND, html_table
 from headstart.report.worth import worth
@@ -84,6 +85,7 @@ def render_page(run: RunContents, figures: dict[str, str]) -> str:
         _film(run),
         _figure("learning", figures),
         _worth(run),
+        _splits(run),
         _adaptation(run, figures),
         _figure("dynamics", figures, run.notes.get("target", "")),
         _figure("training", figures, run.notes.get("metrics.jsonl", "")),
@@ -185,6 +187,11 @@ def _worth(run: RunContents) -> str:
 def _percent(ratio: float) -> str:
     text = number(100 * ratio)
     return f"{'+' if ratio > 0 else ''}{text} %" if text not in ("—", "∞", "−∞") else text
+
+
+def _splits(run: RunContents) -> str:
+    found = read_splits(run.path)
+    return section("On other dynamics, in simulation", splits_table(found)) if found else ""
 
 
 def _adaptation(run: RunContents, figures: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""A model class that fits the same data once: arms and folds ask for it again and again."""
+"""A model class that fits the same data once."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from headstart.share.skill_steps import Layout, SkillSteps, Weights
 
 @dataclass(frozen=True)
 class Remembering:
-    """Wraps a model class.
+    """A model class that fits the same data once: arms and folds ask for it again and again.
 
     Attributes:
         model: which fits.
