@@ -4,13 +4,8 @@
 
 Runs every mode and every reading on every random order, in two processes, against the limit of 60 s for 100 orders of
 both directions together; then fits one controller, against the limit of one second. Time is told by the clock and by
-<<<<<<< HEAD
-the processor, since others may use the machine. Writes `results/imitation_speed.json` with its command; the
-table itself is made by `headstart reproduce set-table`.
-=======
 the processor, since others may use the machine. Writes `results/imitation_speed.json` with its command; the table
 itself is made by `headstart reproduce set-table`.
->>>>>>> main
 """
 
 import argparse
