@@ -133,7 +133,7 @@ class Posterior:
         return self.drawn().sample(key, state, n)
 
     def update(self, key: Key[Array, ""], state: Cloud, feedback: TargetPlay) -> tuple[Cloud, Metrics]:
-        cloud, found = self.infer(key, feedback.required().episodes)
+        cloud, found = self.infer(key, feedback.episodes)
         metrics = {
             "adapt/unexplained": found.unexplained,
             "adapt/trust": found.trust,
@@ -150,7 +150,9 @@ class Posterior:
             InputError: for episodes that cannot be used.
             Fault: where the simulator diverges from every recorded state.
         """
-        return self.explain(key, transitions(episodes, self.family.observation, self.family.action))
+        return self.explain(
+            key, transitions(TargetPlay(episodes).required().episodes, self.family.observation, self.family.action)
+        )
 
     def explain(self, key: Key[Array, ""], given: Transitions) -> tuple[Cloud, Findings]:
         """Returns the posterior given transitions, which may come from anywhere on the target."""
