@@ -25,8 +25,9 @@ class TargetPlay(NamedTuple):
             raise InputError("adaptation needs at least one target episode; allow some, as in --shots 0,1,3")
         for number, episode in enumerate(self.episodes):
             if episode.task.dynamics:
+                told = ", ".join(episode.task.dynamics)
                 raise InputError(
-                    f"target episode {number} carries the target's parameters ({', '.join(episode.task.dynamics)}): what "
-                    "is to be found out must not be in it; play the target through headstart.run.target.Target"
+                    f"target episode {number} carries the target's parameters ({told}): what is to be found out must "
+                    "not be in it; play the target through headstart.run.target.Target"
                 )
         return self

@@ -227,7 +227,7 @@ class TestBadInput:
     def test_a_target_that_leaks_its_parameters(self):
         (episode,) = played({}, episodes=1, longest=3)
         told = episode._replace(task=Task({"mass:torso": np.full((3, 1), 1.8)}, {}))
-        with pytest.raises(InputError, match="episode 0 carries the target's parameters .mass:torso."):
+        with pytest.raises(InputError, match=r"episode 0 carries the target's parameters .mass:torso."):
             hopper().infer(KEY, (told,))
 
     def test_worlds_whose_state_cannot_be_set_are_sent_to_simopt(self):
