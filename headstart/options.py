@@ -134,6 +134,8 @@ class Imitate:
     """Random orders in which to measure how many demonstrations each skill needs; 0 for none."""
     accuracy: float = 1e-6
     """Within which an argument counts as right, in the demonstrations' own units."""
+    accuracies: tuple[str, ...] = ()
+    """For single calls, the accuracy of each argument, as CALL=NUMBER,...: what a hand steers is never exact."""
     seed: int = 0
     """Of the orders."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import resource
 import shlex
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from headstart.run import disk, lock, strict_json
 from headstart.run.record import create_run, git_commit, read_config, versions
 
 OPTIONS = ("source", "target", "demonstrations")  # of single claims, each of which says which it understands
+PROCESSES = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
 QUIET_SECONDS = 5.0  # between two plain lines
 
 
@@ -58,6 +60,7 @@ def carry_out(settings: dict[str, Any], seed: int, folder: Path) -> int:
             "size": size,
             "seed": seed,
             "seconds": round(time.monotonic() - began, 1),
+            "processor_seconds": round(sum(sum(resource.getrusage(who)[:2]) for who in PROCESSES), 1),
             "cores": os.cpu_count(),
             "versions": versions(),
             "git": git_commit(),

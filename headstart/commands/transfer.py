@@ -146,13 +146,15 @@ class Plan:
         Raises:
             InputError: for the first setting that cannot work.
         """
-        there: Any = target(settings["target"])
         source, given = family(settings["source"]), None
+        there: Any = target(settings["target"])
         if settings["from"] is not None:
             source, policy, given = policy_of_run(Path(settings["from"]))
             if isinstance(policy, SquashedPolicy):
                 raise InputError(f"--from {settings['from']}: was learnt by SAC; give a run of `--learner ppo`")
             memory = str(bundle.describe(Path(settings["from"])).get("memory", "none"))
+            if settings.get("memory", "none") not in ("none", memory):
+                raise InputError(f"--memory {settings['memory']}: the policy of --from {settings['from']} has {memory}")
             settings = {**settings, "source": source.name, "memory": memory}
         if settings.get("adapter"):
             there = adapted(there, source, settings["adapter"])

@@ -4,9 +4,11 @@ Noise and slips in the demonstrations that are learned from are no reason to be 
 meant. Every arm is given the same demonstrations in the same order.
 """
 
+import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,13 +89,14 @@ def compare(counts: Mapping[int, Mapping[str, int | None]]) -> dict[str, Any]:
 
 
 def over_lessons(
-    job: Callable[[int], dict[str, int | None]], lessons: int, workers: int = 2
+    job: Callable[[int], dict[str, int | None]], lessons: int, kept: Path, workers: int = 2
 ) -> Generator[int, None, dict[int, dict[str, int | None]]]:
     """Does one job for each lesson, in processes.
 
     Args:
         job: what to do with the number of a lesson; can be pickled.
         lessons: how many.
+        kept: a file of JSON Lines where what is found is kept, and found again when the run is resumed.
         workers: processes.
 
     Yields:
@@ -102,20 +105,35 @@ def over_lessons(
     Returns:
         What the jobs returned, by lesson.
     """
-    found: dict[int, dict[str, int | None]] = {}
-    for index, one in _each(job, lessons, workers):
-        found[index] = one
-        yield len(found)
+    found = _recall(kept)
+    waiting = [index for index in range(lessons) if index not in found]
+    with kept.open("a", encoding="utf-8") as file:
+        for index, one in _each(job, waiting, workers):
+            found[index] = one
+            file.write(json.dumps({"lesson": index, "needed": one}) + "\n")
+            file.flush()
+            yield len(found)
+    return found
+
+
+def _recall(kept: Path) -> dict[int, dict[str, int | None]]:
+    found = {}
+    for line in kept.read_text(encoding="utf-8").splitlines() if kept.exists() else ():
+        try:
+            one = json.loads(line)
+            found[int(one["lesson"])] = {str(arm): count for arm, count in one["needed"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            break  # the line that was being written when the run was killed
     return found
 
 
 def _each(
-    job: Callable[[int], dict[str, int | None]], lessons: int, workers: int
+    job: Callable[[int], dict[str, int | None]], lessons: Sequence[int], workers: int
 ) -> Iterator[tuple[int, dict[str, int | None]]]:
     if workers == 1:
-        yield from ((index, job(index)) for index in range(lessons))
+        yield from ((index, job(index)) for index in lessons)
         return
     with single_threaded(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = {pool.submit(job, index): index for index in range(lessons)}
+        jobs = {pool.submit(job, index): index for index in lessons}
         for one in as_completed(jobs):
             yield jobs[one], one.result()

@@ -19,6 +19,7 @@ import numpy as np
 from headstart.data.demonstrations import AnnotatedDemonstration
 from headstart.share.exam import Exam, rules_pass
 from headstart.share.pooling import PastRules, ShortestDescription
+from headstart.share.remembering import Remembering as Remembering  # for studies that call selectors themselves
 from headstart.share.rule import Rule
 from headstart.share.rule_model import Decision, KnownRows, Rules
 from headstart.share.rules import Search

@@ -8,6 +8,7 @@ so are all seeds together.
 Source: Haarnoja et al. 2017 (arXiv 1702.08165), section 5.1 and figure 1; lecture slide "Soft-optimal policies".
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
@@ -64,11 +65,11 @@ class FourWays:
 
     method: Method = "soft_q"
     temperature: float = 10.0
-    rounds: int = 150
+    rounds: int = 400
     envs: int = 16
     steps: int = 8
-    updates: int = 64
-    batch_size: int = 64
+    updates: int = 32
+    batch_size: int = 128
     episodes: int = 1000
     family: FourGoals = field(default_factory=FourGoals)
 
@@ -89,7 +90,7 @@ class FourWays:
                 critic_hidden=HIDDEN,
                 temperature=self.temperature,
                 value_scale=10.0,
-                target_interval=200,
+                target_interval=100,
                 policy_learning_rate=1e-3,
             )
         else:
@@ -105,9 +106,9 @@ class FourWays:
             learner=learner, capacity=capacity, updates=self.updates, batch_size=self.batch_size, starts=1000
         )
 
-    def run(self, seeds: int) -> Visits:
-        """Learns and evaluates in seeds 0, 1, ..., and returns what each did; leaves `seed ...`."""
-        keys = jax.vmap(jax.random.key)(jnp.arange(seeds))
+    def run(self, seeds: Sequence[int]) -> Visits:
+        """Learns and evaluates in each of the seeds, and returns what each did; leaves `seed ...`."""
+        keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
         return jax.tree.map(np.asarray, _all(self, keys))
 
     def one(self, key: Key[Array, ""]) -> Visits:

@@ -106,7 +106,7 @@ class HandOff:
         """Returns the nominal task, always."""
         return Fixed(task=self.family.task())
 
-    def experience(self, params: Params, steps: int = 64) -> Rollout:
+    def experience(self, params: Params, steps: int = 256) -> Rollout:
         """Returns what the source sees at home, acting as it learnt to."""
         key_begin, key_act = jax.random.split(key_of(self.seed, "experience"))
         pool = self.home().sample(key_begin, (), self.envs)

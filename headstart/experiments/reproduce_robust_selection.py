@@ -53,7 +53,9 @@ def reproduce(request: Request) -> Work:
     lessons = LESSONS[request.size] if request.seeds is None else request.seeds
     teachers: dict[str, Any] = {}
     for number, teacher in enumerate(TEACHERS):
-        work = over_lessons(partial(_count, teacher, request.seed), lessons)
+        work = over_lessons(
+            partial(_count, teacher, request.seed), lessons, request.folder / f"kept-{teacher}.jsonl".replace(" ", "-")
+        )
         while True:
             try:
                 share = (number + next(work) / lessons) / len(TEACHERS)

@@ -29,7 +29,7 @@ from headstart.types import State, TaskFamily
 SCRATCH, DETERMINISTIC, MIDDLE, SOFT_Q = "scratch", "deterministic", "middle", "soft Q-learning"
 # in units of a step's reward for each nat; soft Q-learning at the middle one
 POINT = {DETERMINISTIC: 1e-4, "low": 0.3, MIDDLE: 1.0, "high": 3.0, SOFT_Q: 1.0}
-ROBOT = {DETERMINISTIC: 1e-4, "low": 0.05, MIDDLE: 0.2, "high": 1.0}
+ROBOT = {DETERMINISTIC: 1e-4, MIDDLE: 0.2, "high": 1.0}
 END = 1e-3  # the temperature at the end of annealing, as in the paper
 VALUE_SCALE, TARGET_INTERVAL = 100.0, 100  # of soft Q-learning: about a return, and a hundred updates
 
@@ -78,12 +78,12 @@ class Scale:
 
 SCALES = {
     "tiny": Scale(seeds=2, rounds=20, episodes=4, every=2, updates=10, hidden=16, batch_size=32),
-    "small": Scale(seeds=5, rounds=150, episodes=40, every=2, updates=100),
-    "full": Scale(seeds=20, rounds=150, episodes=60, every=2, updates=100),
+    "small": Scale(seeds=5, rounds=150, episodes=50, every=2, updates=80, hidden=32),
+    "full": Scale(seeds=20, rounds=150, episodes=50, every=2, updates=80, hidden=32),
 }
 ROBOT_SCALES = {
     "tiny": Scale(seeds=1, rounds=20, episodes=2, every=1, updates=20, hidden=16, batch_size=32, evaluation_episodes=1),
-    "small": Scale(seeds=5, rounds=400, episodes=10, every=1, updates=500, evaluation_episodes=2),
+    "small": Scale(seeds=5, rounds=300, episodes=10, every=2, updates=500, evaluation_episodes=1),
     "full": Scale(seeds=10, rounds=5000, episodes=40, every=2, updates=1000, hidden=256, batch_size=256),
 }
 
@@ -131,6 +131,7 @@ class Design:
         temperatures: of pretraining, by the name of the source.
         seed: the first of the seeds.
         annealing: the share of fine-tuning after which the temperature has reached its end.
+        constant: whether there are also arms whose temperature stays while fine-tuning.
         value: whether the value functions are carried over beside the policy.
     """
 
@@ -139,7 +140,8 @@ class Design:
     scale: Scale
     temperatures: Mapping[str, float] = field(default_factory=lambda: POINT)
     seed: int = 0
-    annealing: float = 0.5
+    annealing: float = 0.2
+    constant: bool = True
     value: bool = True
 
     def __post_init__(self):
@@ -156,7 +158,8 @@ class Design:
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The rows of the table, in their order."""
-        return tuple(Arm(name, annealed) for name in (SCRATCH, *self.temperatures) for annealed in (False, True))
+        hows = (False, True) if self.constant else (True,)
+        return tuple(Arm(name, annealed) for name in (SCRATCH, *self.temperatures) for annealed in hows)
 
     @property
     def points(self) -> list[int]:

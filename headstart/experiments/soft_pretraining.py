@@ -16,7 +16,7 @@ from headstart.nets.random_actions import RandomActions
 from headstart.transfer.diagnosis import diagnose
 from headstart.types import State
 
-SHOWN = (0, 1, 2, 3)  # target episodes whose paths are kept
+SHOWN = (0, 1, 2)  # target episodes whose paths are kept
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,13 +16,13 @@ import numpy as np
 from headstart.data.call_graph import call_graph
 from headstart.data.demonstrations import AnnotatedDemonstration
 from headstart.errors import InputError
-from headstart.experiments.enough import Remembering
 from headstart.experiments.set_table import summarise
 from headstart.experiments.tabletop_demonstrations import Teaching, teach
 from headstart.experiments.tabletop_exam import Exam
 from headstart.maths.statistics import wilson_interval
 from headstart.share.hierarchical import Controller, LearnedSkill
 from headstart.share.pooling import ShortestDescription
+from headstart.share.remembering import Remembering
 from headstart.share.rule_model import Rules
 from headstart.share.select import MODES, PAPER_CLASSES, Mode, Selection
 from headstart.share.skill_steps import tabulate

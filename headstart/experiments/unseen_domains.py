@@ -50,7 +50,9 @@ def reproduce(request: Request) -> Work:
     lessons = LESSONS[request.size] if request.seeds is None else request.seeds
     prices: dict[str, Any] = {}
     for number, price in enumerate(PRICES):
-        work = over_lessons(partial(_count, price, request.seed), lessons)
+        work = over_lessons(
+            partial(_count, price, request.seed), lessons, request.folder / f"kept-{price}.jsonl".replace(" ", "-")
+        )
         while True:
             try:
                 share = (number + next(work) / lessons) / len(PRICES)

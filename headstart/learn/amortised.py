@@ -43,8 +43,8 @@ class AmortisedStein:
 
     Attributes:
         policy: whose network it is.
-        updated: K, particles a state that are moved; each costs a pass back through the network.
-        fixed: M, particles a state that say where to; each costs a gradient of Q.
+        updated: K, particles a state that are moved.
+        fixed: M, particles a state that say where to.
 
     Source: Haarnoja et al. 2017 (arXiv 1702.08165), eq. 13 and 14.
     """
@@ -77,18 +77,13 @@ class AmortisedStein:
         """
         key_fixed, key_updated = jax.random.split(key)
         rows = encoded.shape[0]
-        fixed = self._particles(params, self.policy.noise(key_fixed, params, (rows, self.fixed)), encoded)
+        fixed = self.policy.before(params, self.policy.noise(key_fixed, params, (rows, self.fixed)), encoded)
         score = jax.grad(lambda u: jnp.sum(value(jnp.tanh(u))) + temperature * jnp.sum(log_slope_of_tanh(u)))(fixed)
         noise = self.policy.noise(key_updated, params, (rows, self.updated))
-        updated, pull = jax.vjp(
-            lambda actor: self._particles({**params, "actor": actor}, noise, encoded), params["actor"]
-        )
+        push = lambda actor: self.policy.before({**params, "actor": actor}, noise, encoded)  # noqa: E731
+        updated, pull = jax.vjp(push, params["actor"])
         bandwidth = jax.vmap(median_bandwidth)(updated, fixed)
         direction = jax.vmap(stein_direction, in_axes=(0, 0, 0, None, 0))(updated, fixed, score, temperature, bandwidth)
         (gradient,) = pull(-direction / (rows * self.updated))
         apart = jnp.mean((jnp.tanh(updated[:, 0]) - jnp.tanh(fixed[:, 0])) ** 2)
         return Step(gradient, jnp.mean(jnp.linalg.norm(direction, axis=-1)), 1.5 * apart)
-
-    def _particles(self, params: Params, noise: Array, encoded: Array) -> Float[Array, "row particle action"]:
-        there = jnp.broadcast_to(encoded[:, None, :], (*noise.shape[:-1], encoded.shape[-1]))
-        return self.policy.before(params, noise, there)

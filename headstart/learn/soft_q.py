@@ -21,12 +21,15 @@ from headstart.errors import InputError
 from headstart.learn.amortised import AmortisedStein
 from headstart.learn.guard import blank, chosen, finite_rows
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm
+from headstart.maths.distributions import log_slope_of_tanh
 from headstart.maths.schedules import LogLinear
 from headstart.maths.soft import sampled_soft_value
+from headstart.maths.stein import kernel_log_density, kernel_width
 from headstart.nets.bounds import aligned, interval
-from headstart.nets.mlp import MLP, Activation
+from headstart.nets.late import LateMLP
+from headstart.nets.mlp import Activation
 from headstart.nets.observation import flat_size
-from headstart.nets.sampler import SamplingPolicy, unit_density
+from headstart.nets.sampler import SamplingPolicy
 from headstart.types import Metrics, Observation, Params
 
 LARGEST_SHARE = 0.8  # of the memory
@@ -83,9 +86,8 @@ class SoftQ:
         temperature: α at the start, above 0, in the units of the rewards for each nat of entropy; actions count as
             scaled to [-1, 1].
         value_samples: K_V, actions from which the value of a state is estimated.
-        proposal: where those come from: `"uniform"`, or `"sampler"`, the policy's own density. Uniform ones estimate
-            too low in many dimensions; the sampler's density can be close to singular early in training.
-        uniform_updates: updates with uniform actions, before the sampler's are used.
+        proposal: where those come from: `"uniform"`, or `"sampler"`: half of them near actions of the policy's target.
+            Uniform ones alone estimate too low in many dimensions, or where few actions are good.
         updated_particles: K of the policy's gradient.
         fixed_particles: M of it.
         target_interval: updates between two copies into the targets.
@@ -101,7 +103,6 @@ class SoftQ:
     temperature: float = 0.1
     value_samples: int = 16
     proposal: Literal["uniform", "sampler"] = "uniform"
-    uniform_updates: int = 10_000
     updated_particles: int = 8
     fixed_particles: int = 8
     target_interval: int = 1000
@@ -118,6 +119,10 @@ class SoftQ:
             raise InputError(f"SoftQ: proposal is 'uniform' or 'sampler', not {self.proposal!r}")
         if self.value_samples < 1 or self.target_interval < 1 or not self.value_scale > 0:
             raise InputError("SoftQ: value_samples, target_interval and value_scale must be positive")
+        if not self.critic_hidden:
+            raise InputError("SoftQ: critic_hidden needs at least one layer, in which observation and action meet")
+        if self.proposal == "sampler" and self.value_samples < 2:
+            raise InputError("SoftQ: proposal 'sampler' needs at least 2 value_samples, one of them uniform")
         self._stein()
 
     def init(self, key: Key[Array, ""]) -> SoftQState:
@@ -154,7 +159,7 @@ class SoftQ:
         return state._replace(params=params, softness=softness)
 
     def value(self, state: SoftQState, obs: Observation, action: Float[Array, "*rows action"]) -> Float[Array, "*rows"]:
-        """Returns Q(s, a), in the units of the world's rewards."""
+        """Returns Q(s, a), in the units of the world's rewards; of several actions in each state, on their own axis."""
         return self._values(state.critic, self.policy.encode(state.params, obs), self._to_unit(action))
 
     def soft_value(self, key: Key[Array, ""], state: SoftQState, obs: Observation) -> Float[Array, "*rows"]:
@@ -187,7 +192,8 @@ class SoftQ:
         critic, critic_optimizer = adam_step(
             critic_gradient, state.optimizers[1], state.critic, self.critic_learning_rate
         )
-        stein = self._stein().step(key_particles, state.params, encoded, self._in_states(critic, encoded), temperature)
+        value = lambda unit_action: self._values(critic, encoded, unit_action)  # noqa: E731
+        stein = self._stein().step(key_particles, state.params, encoded, value, temperature)
         actor, actor_optimizer = adam_step(
             stein.gradient, state.optimizers[0], state.params["actor"], self.policy_learning_rate
         )
@@ -227,50 +233,41 @@ class SoftQ:
     def _soft_value(self, key, state, nets, encoded, temperature) -> Float[Array, "*rows"]:
         """Estimates V from sampled actions, by importance."""
         lead, size = (*encoded.shape[:-1], self.value_samples), self.policy.action.shape[0]
-        there = jnp.broadcast_to(encoded[..., None, :], (*lead, encoded.shape[-1]))
 
-        def uniform() -> tuple[Array, Array]:
-            action = jax.random.uniform(key, (*lead, size), minval=-1.0, maxval=1.0)
-            return action, jnp.full(lead, -size * math.log(2.0))
-
-        def sampler() -> tuple[Array, Array]:
+        key_uniform, key_noise, key_kernel = jax.random.split(key, 3)
+        action = jax.random.uniform(key_uniform, (*lead, size), minval=-1.0, maxval=1.0)
+        log_density = jnp.full(lead, -size * math.log(2.0))
+        if self.proposal == "sampler":
+            half = self.value_samples // 2
             params = {**state.params, "actor": nets["actor"]}
-            # fresh noise, also where it is frozen: the density is that of fresh noise
-            noise = jax.random.normal(key, (*lead, size))
-            before, log_density = unit_density(self.policy, params, noise, there)
-            return jnp.tanh(before), log_density
-
-        if self.proposal == "uniform":
-            action, log_density = uniform()
-        else:
-            action, log_density = jax.lax.cond(state.updates < self.uniform_updates, uniform, sampler)
-        return sampled_soft_value(self._values(nets["critic"], there, action), log_density, temperature)
+            noise = self.policy.noise(key_noise, params, (*lead[:-1], half))
+            centres = self.policy.before(params, noise, encoded)
+            action, log_density = jnp.vectorize(around, signature="(),(k,d),(m,d)->(k,d),(k)")(
+                jax.random.split(key_kernel, lead[:-1]), action, centres
+            )
+        return sampled_soft_value(self._values(nets["critic"], encoded, action), log_density, temperature)
 
     def _critic_loss(self, critic, encoded, action, target) -> Float[Array, ""]:
         error = self._values(critic, encoded, action) - jax.lax.stop_gradient(target)
         return 0.5 * jnp.mean((error / self.value_scale) ** 2)
 
     def _values(self, critic, encoded, unit_action) -> Float[Array, "*rows"]:
-        x = jnp.concatenate([encoded, unit_action], axis=-1)
-        return self.value_scale * self._critic().apply(critic, x)[..., 0]
-
-    def _in_states(self, critic, encoded):
-        """Returns Q as a function of several actions in each of the states."""
-
-        def value(action: Float[Array, "row particle action"]) -> Float[Array, "row particle"]:
-            there = jnp.broadcast_to(encoded[:, None, :], (*action.shape[:-1], encoded.shape[-1]))
-            return self._values(critic, there, action)
-
-        return value
+        """Returns Q; of one action in each state, or of several, on an axis of their own."""
+        return self.value_scale * self._critic().apply(critic, encoded, unit_action)[..., 0]
 
     def _to_unit(self, action: Float[Array, "*rows action"]) -> Float[Array, "*rows action"]:
         """Scales actions to [-1, 1] and clips them there, as the world did."""
         centre, half_range = (aligned(x, action) for x in interval(self.policy.action))
         return jnp.clip((action - centre) / half_range, -1.0, 1.0)
 
-    def _critic(self) -> MLP:
-        inputs = flat_size(self.policy.observation) + self.policy.action.shape[0]
-        return MLP(inputs=inputs, hidden=self.critic_hidden, outputs=1, activation=self.critic_activation)
+    def _critic(self) -> LateMLP:
+        return LateMLP(
+            inputs=flat_size(self.policy.observation),
+            late=self.policy.action.shape[0],
+            hidden=self.critic_hidden,
+            outputs=1,
+            activation=self.critic_activation,
+        )
 
     def _stein(self) -> AmortisedStein:
         return AmortisedStein(policy=self.policy, updated=self.updated_particles, fixed=self.fixed_particles)
@@ -287,11 +284,33 @@ class SoftQ:
     def update_bytes(self, rows: int) -> int:
         """Estimates the memory of one gradient step on a batch of `rows`: activations, and the kernel of each state."""
         size = self.policy.action.shape[0]
-        critic = flat_size(self.policy.observation) + size + 2 * sum(self.critic_hidden)
-        actor = flat_size(self.policy.observation) + size + 2 * sum(self.policy.hidden)
+        critic, actor = 2 * self.critic_hidden[-1] + 2 * size, 2 * self.policy.hidden[-1] + 2 * size
+        near = self.value_samples**2 * (size + 1) if self.proposal == "sampler" else 0
         kernel = self.updated_particles * self.fixed_particles * (size + 2)
-        particles = self.updated_particles * actor + self.fixed_particles * max(actor, critic)
-        return 4 * rows * max(self.value_samples * critic, particles + kernel)
+        particles = self.updated_particles * actor + self.fixed_particles * max(actor, critic) + kernel
+        return 4 * rows * max(self.value_samples * critic + near, particles)
+
+
+def around(
+    key: Key[Array, ""], uniform: Float[Array, "sample action"], centres: Float[Array, "centre action"]
+) -> tuple[Float[Array, "sample action"], Float[Array, "sample"]]:
+    """Puts the first of some uniform actions near particles, and returns all with the log-density of the mixture.
+
+    One part is uniform, so no weight can be large; the other is where the policy acts. Where the density of a network
+    that folds is wrong, p(ξ)/|det ∂a/∂ξ|, that of normal kernels around its particles is exact.
+
+    Args:
+        key: of the kernels.
+        uniform: actions in [-1, 1].
+        centres: particles before tanh; as many of the actions are put near them.
+    """
+    width, moved = kernel_width(centres), centres.shape[0]
+    near = centres + width * jax.random.normal(key, centres.shape)
+    before = jnp.concatenate([near, jnp.arctanh(jnp.clip(uniform[moved:], -1.0 + 1e-6, 1.0 - 1e-6))])
+    share, (samples, size) = moved / uniform.shape[0], uniform.shape
+    kernels = kernel_log_density(before, centres, width) - jnp.sum(log_slope_of_tanh(before), axis=-1)
+    flat = jnp.full(samples, math.log1p(-share) - size * math.log(2.0))
+    return jnp.tanh(before), jnp.logaddexp(math.log(share) + kernels, flat)
 
 
 def fallen(params: Params, softness: Softness) -> tuple[Params, Softness]:

@@ -1,5 +1,7 @@
 """Stein variational gradient descent: where to move particles so that they come to be spread like a density."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -50,6 +52,34 @@ def stein_direction(
     apart = updated[None, :, :] - fixed[:, None, :]  # axes: fixed updated action
     kernel = jnp.exp(-jnp.sum(apart**2, axis=-1, keepdims=True) / bandwidth)
     return jnp.mean(kernel * (score[:, None, :] + temperature * 2.0 / bandwidth * apart), axis=0)
+
+
+def kernel_width(centres: Float[Array, "centre action"]) -> Float[Array, ""]:
+    """Returns the standard deviation of kernels around particles, so that together they cover what lies between.
+
+    σ = s · M^(−1/(d+4)), s the root mean square distance of an entry from its mean; at least 0.05.
+
+    Source: Scott 1992, "Multivariate density estimation", section 6.3.
+    """
+    number, size = centres.shape
+    spread = jnp.sqrt(jnp.mean((centres - jnp.mean(centres, axis=0, keepdims=True)) ** 2))
+    return jnp.maximum(spread * number ** (-1.0 / (size + 4)), 0.05)
+
+
+def kernel_log_density(
+    points: Float[Array, "point action"], centres: Float[Array, "centre action"], width: Float[Array, ""]
+) -> Float[Array, "point"]:
+    """Returns the logarithm of a mixture of normal densities: log 1/M Σ_i N(x; c_i, σ² I).
+
+    Args:
+        points: x.
+        centres: c, M of them.
+        width: σ.
+    """
+    number, size = centres.shape
+    squared = jnp.sum((points[:, None, :] - centres[None, :, :]) ** 2, axis=-1)
+    scale = 0.5 * size * math.log(2.0 * math.pi) + size * jnp.log(width) + math.log(number)
+    return jax.nn.logsumexp(-0.5 * squared / width**2, axis=-1) - scale
 
 
 def log_abs_determinant(jacobian: Float[Array, "out in"]) -> Float[Array, ""]:

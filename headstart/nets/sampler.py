@@ -11,7 +11,8 @@ from headstart.errors import InputError
 from headstart.maths.distributions import LOG_TWO_PI, log_slope_of_tanh
 from headstart.maths.stein import log_abs_determinant
 from headstart.nets.bounds import aligned, interval, require_vector
-from headstart.nets.mlp import MLP, Activation
+from headstart.nets.late import LateMLP
+from headstart.nets.mlp import Activation
 from headstart.nets.observation import apply_normalizer, flat_size, init_normalizer, update_normalizer
 from headstart.spaces import Box
 from headstart.types import Observation, ObservationSpace, Params, State
@@ -54,6 +55,8 @@ class SamplingPolicy:
             raise InputError("SamplingPolicy: the action space has an infinite bound; use GaussianPolicy, or bound it")
         if self.noises < 1 or self._noise_size() < 1:
             raise InputError("SamplingPolicy: noises and noise_size must be at least 1")
+        if not self.hidden:
+            raise InputError("SamplingPolicy: at least one hidden layer is needed, in which noise and observation meet")
 
     def init(self, key: Key[Array, ""]) -> Params:
         key_net, key_noise = jax.random.split(key)
@@ -102,18 +105,24 @@ class SamplingPolicy:
 
         Args:
             params: of the policy.
-            noise: ξ.
+            noise: ξ; with one leading axis more than `encoded`, several for each observation.
             encoded: the observation, as `encode` returns it.
         """
-        return self._net().apply(params["actor"], jnp.concatenate([encoded, noise], axis=-1))
+        return self._net().apply(params["actor"], encoded, noise)
 
     def _noise_size(self) -> int:
         return self.action.shape[0] if self.noise_size is None else self.noise_size
 
-    def _net(self) -> MLP:
-        inputs = flat_size(self.observation) + self._noise_size()
-        # the output at full scale: particles that start in one place have no neighbours to tell them apart by
-        return MLP(inputs=inputs, hidden=self.hidden, outputs=self.action.shape[0], activation=self.activation)
+    def _net(self) -> LateMLP:
+        # noise enters late, so that a particle costs little; the output is at full scale, since particles that start in
+        # one place have no neighbours to tell them apart by
+        return LateMLP(
+            inputs=flat_size(self.observation),
+            late=self._noise_size(),
+            hidden=self.hidden,
+            outputs=self.action.shape[0],
+            activation=self.activation,
+        )
 
 
 @dataclass(frozen=True)

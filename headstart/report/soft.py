@@ -61,8 +61,8 @@ def render(result: dict[str, Any]) -> str:
         ),
         "Ways through the target": (
             ways,
-            "The first four target episodes that each arm learns from, grey, and the greedy policy at the end, in "
-            "colour; four seeds, annealed arms. The ring is the start, the dot the goal.",
+            "The first target episodes that each arm learns from, grey, and the greedy policy at the end, in "
+            "colour; a few seeds, annealed arms. The ring is the start, the dot the goal.",
         ),
     }
     parts = [section("Results", results(result))]
@@ -184,7 +184,7 @@ def ways(result: dict[str, Any]) -> Figure | None:
                 continue
             walls(axes)
             for seed, episodes in enumerate(arms[name]["path"]):
-                for path in episodes[:4]:
+                for path in episodes:
                     axes.plot(*np.array(path).T, color=MUTED, lw=0.5, alpha=0.5)
                 axes.plot(*np.array(arms[name]["greedy_path"][seed]).T, color=HUES[seed % len(HUES)], lw=1.2, alpha=0.9)
             axes.set_title(name.rpartition(", ")[0], fontsize=9)

@@ -175,7 +175,7 @@ class Rows:
         if features.shape[1] >= min(different, len(inputs)):
             return None  # nothing is left to check it by; over a few values a table says the same and admits its limits
         left, singular, right = np.linalg.svd(features * self.root[:, None], full_matrices=False)
-        if float(singular.min()) <= 1e-10 * float(singular.max()):
+        if np.min(singular) <= 1e-10 * np.max(singular):
             return None
         return Basis(features, center, scale, left, right.T / singular)
 

@@ -108,8 +108,7 @@ class Composition:
     def _value(self, part: Any, state: State, obs: Observation, action: Array) -> Float[Array, "row candidate"]:
         if isinstance(part, DiscreteSoftQ):
             return part.values(state, obs)
-        repeated = jax.tree.map(lambda x: jnp.broadcast_to(x[:, None], (*action.shape[:2], *x.shape[1:])), obs)
-        return part.value(state, repeated, action)
+        return part.value(state, obs, action)
 
     def _candidates(self, key: Key[Array, ""], obs: Observation) -> Array:
         rows = jax.tree.leaves(obs)[0].shape[0]

@@ -6,7 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from headstart.maths.stein import SMALLEST_BANDWIDTH, log_abs_determinant, median_bandwidth, stein_direction
+from headstart.maths.stein import (
+    SMALLEST_BANDWIDTH,
+    kernel_log_density,
+    kernel_width,
+    log_abs_determinant,
+    median_bandwidth,
+    stein_direction,
+)
 
 KEY = jax.random.key(0)
 
@@ -58,6 +65,15 @@ def test_particles_come_to_be_spread_like_the_density():
     particles, _ = jax.lax.scan(move, particles, None, length=1000)
     np.testing.assert_allclose(particles.mean(), 1.0, atol=0.05)
     np.testing.assert_allclose(particles.std(), 2.0, rtol=0.1)
+
+
+def test_a_density_of_kernels_by_hand_and_it_integrates_to_one():
+    centres = jnp.array([[0.0], [2.0]])
+    expected = 0.5 * (math.exp(-0.5 / 4) + math.exp(-0.5 / 4)) / math.sqrt(2 * math.pi * 4)
+    np.testing.assert_allclose(jnp.exp(kernel_log_density(jnp.array([[1.0]]), centres, 2.0)), [expected], rtol=1e-5)
+    line = jnp.linspace(-20.0, 22.0, 4201)[:, None]
+    np.testing.assert_allclose(jnp.exp(kernel_log_density(line, centres, 2.0)).sum() * 0.01, 1.0, rtol=1e-4)
+    np.testing.assert_allclose(kernel_width(centres), 2.0**-0.2, rtol=1e-5)
 
 
 def test_the_log_determinant_by_hand():

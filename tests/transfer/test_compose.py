@@ -29,7 +29,7 @@ BOTH = Composition(parts=(PART, PART), temperature=0.1)
 def tried(reward):
     """One step, actions tried uniformly, scaled to [-1, 1] for the reward: 64 batches of 64."""
     unit = jax.random.uniform(KEY, (64, 64, 2), minval=-1.0, maxval=1.0)
-    obs, action = jnp.zeros((64, 64, 1)), jnp.array([10.0, 0.0]) + jnp.array([10.0, 2.0]) * unit
+    obs, action = jnp.zeros((64, 64, 1)), jnp.array([[[10.0, 0.0]]]) + jnp.array([[[10.0, 2.0]]]) * unit
     return Transitions(obs, action, reward(unit[..., 0], unit[..., 1]), obs, jnp.ones((64, 64), bool))
 
 

@@ -17,7 +17,7 @@ from headstart.maths.distributions import before_tanh
 from headstart.nets.policies import GaussianPolicy, SquashedPolicy
 from headstart.spaces import Box
 from headstart.transfer.hand_off import squashed, squashed_params
-from headstart.transfer.off_policy import CHUNK, Experienced, OffPolicy, drawn, remember, some_steps
+from headstart.transfer.off_policy import CHUNK, Experienced, OffPolicy, drawn, followed, remember
 from headstart.types import Rollout, Task
 
 POLICY = GaussianPolicy(observation=Box((3,)), action=Box((2,), (-1.0, 0.0), (1.0, 4.0)), hidden=(8, 8))
@@ -100,34 +100,61 @@ def test_what_cannot_take_over_is_refused():
         squashed(dataclasses.replace(POLICY, action=Box((2,))))
 
 
-def test_the_policy_waits_for_its_critics_and_then_moves():
-    way = tuning(updates_per_step=0.5)
+def remembered(seed=0, **options):
+    return remember(Replay(capacity=512).init(example(squashed(POLICY))), rollout(seed, **options))
+
+
+def test_critics_learn_what_followed_before_the_policy_moves():
+    way = tuning(updates_per_step=0.01)
     begun = way.start(jax.random.key(0), Experienced(source()))
-    waited, _ = some_steps(jax.random.key(1), way.learner, begun.learner, (remembered(),), 8)
-    assert int(waited.updates) == CHUNK == way.learner.critic_warmup
-    assert same(waited.params, begun.learner.params) and not same(waited.critics, begun.learner.critics)
+    known = way.start(jax.random.key(0), Experienced(source(), rollout(seed=1)))
+    assert int(known.learner.updates) == way.learner.critic_warmup == CHUNK
+    assert int(known.source[0].size) == ROWS and int(known.target.size) == 0
+    assert same(known.learner.params, begun.learner.params)
+    assert not same(known.learner.critics, begun.learner.critics)
+    assert same(known.learner.critics, known.learner.targets)
     after, _ = way.learn(jax.random.key(1), begun, (rollout(),))
-    assert int(after.learner.updates) == 2 * CHUNK  # as many as it waits, and half a step for each row
+    assert int(after.learner.updates) == 2 * CHUNK  # as many as it waits, and as few as there are
     assert not same(after.learner.params["actor"], begun.learner.params["actor"])
 
 
-def remembered(seed=0):
-    empty = Replay(capacity=512).init(example(squashed(POLICY)))
-    return remember(512, empty, rollout(seed))
+def test_what_followed_by_hand():
+    never = np.zeros((6, 1), bool)
+    ends, cut, first = never.copy(), never.copy(), never.copy()
+    first[[0, 2, 4]], ends[1], cut[3] = True, True, True  # one that ended, one that was cut, one still going on
+    record = rollout(steps=6)._replace(
+        reward=np.array([[1.0], [2.0], [1.0], [3.0], [4.0], [6.0]]), terminated=ends, truncated=cut, first=first
+    )
+    tail, last = 2.0 / 0.5, 5.0 / 0.5  # as it last went, for ever: the mean reward of the record over 1 - γ
+    expected = [1 + 0.5 * 2, 2, 1 + 0.5 * (3 + 0.5 * tail), 3 + 0.5 * tail, 4 + 0.5 * (6 + 0.5 * last), 6 + 0.5 * last]
+    np.testing.assert_allclose(followed(record, 0.5)[:, 0], expected)
+    np.testing.assert_allclose(followed(record, 0.5, window=1)[5, 0], 6 + 0.5 * 6.0 / 0.5)
 
 
-def test_critics_learn_from_the_source_before_the_first_episode():
-    way = tuning()
-    bare = way.start(jax.random.key(0), Experienced(source()))
-    known = way.start(jax.random.key(0), Experienced(source(), rollout(seed=1)))
-    assert int(known.learner.updates) == CHUNK and int(known.source[0].size) == ROWS and int(known.target.size) == 0
-    assert same(known.learner.params, bare.learner.params)
-    assert not same(known.learner.critics, bare.learner.critics)
+def test_the_policy_moves_no_further_than_it_may():
+    way = tuning(updates_per_step=4.0, most_kl=0.01, enough=1)
+    begun = way.start(jax.random.key(0), Experienced(source(), rollout(seed=1)))
+    after, metrics = way.learn(jax.random.key(1), begun, (rollout(seed=2, reward=-3.0),))
+    obs = begun.source[0].rows.obs[:ROWS]
+    old, new = (way.policy.distribution(s.learner.params, (), obs)[0] for s in (begun, after))
+    assert 0.001 < float(jnp.mean(new.kl(old))) < 0.02
+    assert float(metrics["train/kl"]) > 0.01  # it would have
+
+
+def test_the_unit_of_rewards_does_not_matter():
+    way = tuning(updates_per_step=0.5)
+    ends = []
+    for unit in (1.0, 1024.0):
+        varied = rollout(seed=1)._replace(reward=unit * rollout(seed=5).obs[..., 0])
+        state = way.start(jax.random.key(0), Experienced(source()))
+        ends.append(way.learn(jax.random.key(1), state, (varied,))[0])
+    assert float(ends[1].scale / ends[0].scale) == pytest.approx(1024.0)
+    for one, two in zip(*(jax.tree.leaves(end.learner.params) for end in ends), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
 def test_half_of_what_is_learnt_from_is_the_source_s():
-    empty = Replay(capacity=512).init(example(squashed(POLICY)))
-    rings = tuple(remember(512, empty, rollout(seed=i, reward=float(i))) for i in (1, 2))
+    rings = tuple(remembered(seed=i, reward=float(i)) for i in (1, 2))
     batch = drawn(jax.random.key(0), rings, 8)
     assert batch.reward.shape == (CHUNK, 8) and batch.obs.shape == (CHUNK, 8, 3)
     np.testing.assert_array_equal(batch.reward, np.broadcast_to([1.0] * 4 + [2.0] * 4, (CHUNK, 8)))
