@@ -50,11 +50,9 @@ def main() -> None:
     rows = read_rows(kept)
     over = {(r["method"], r["target"], tuple(r["case"])) for r in rows}
     wanted = [("posterior", number, case) for number in range(asked.targets) for case in CASES]
-    # a whole episode costs DROPO as many times more as it is longer
-    wanted += [
-        ("dropo", number, case) for number in range(asked.baseline) for case in CASES if case.shown == "10 steps"
-    ]
-    wanted += [("dropo", 0, case) for case in CASES if case.shown != "10 steps" and (case.noise == 1e-4)]
+    # ten single steps only: a whole episode costs DROPO as many times more as it is longer
+    single = sorted((case for case in CASES if case.shown == "10 steps"), key=lambda case: -case.noise)
+    wanted += [("dropo", number, case) for number in range(asked.baseline) for case in single]
     for method, number, case in wanted:
         if (
             asked.method not in (method, "both")
