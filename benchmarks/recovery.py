@@ -50,6 +50,7 @@ def main() -> None:
     rows = read_rows(kept)
     over = {(r["method"], r["target"], tuple(r["case"])) for r in rows}
     wanted = [("posterior", number, case) for number in range(asked.targets) for case in CASES]
+    wanted.sort(key=lambda one: one[2].noise == 0.0)  # without noise there is least to learn
     # ten single steps only: a whole episode costs DROPO as many times more as it is longer
     single = sorted((case for case in CASES if case.shown == "10 steps"), key=lambda case: -case.noise)
     wanted += [("dropo", number, case) for number in range(asked.baseline) for case in single]

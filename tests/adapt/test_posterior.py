@@ -84,7 +84,7 @@ class TestOnACartWithKnownAnswers:
         posterior, random, inside = cart(), np.random.default_rng(5), []
         for seed in range(100):
             drag, push = random.uniform(0.15, 0.85, 2)
-            cloud, _ = posterior.explain(jax.random.key(seed), cart_data(drag, push, 0.05, seed, n=32))
+            cloud, _ = posterior.explain(jax.random.key(seed), cart_data(drag, push, 0.05, seed, n=16))
             found = interval(posterior, cloud)
             inside += [found["drag"][0] <= drag <= found["drag"][2], found["push"][0] <= push <= found["push"][2]]
         assert 0.89 <= np.mean(inside) <= 0.985  # ± 3 standard errors of 200 intervals
