@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--targets", type=int, default=20)
     parser.add_argument("--baseline", type=int, default=3, help="targets that DROPO is run on, ten single steps")
     parser.add_argument("--method", choices=[*METHODS, "both"], default="both", help="what to run now, of all of it")
+    parser.add_argument("--noise", type=float, help="run cases of this noise only, now")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after the row that passes this; go on later")
     asked, began = parser.parse_args(), time.monotonic()
     study, kept = Recovery(), asked.out.with_suffix(".rows.jsonl")
@@ -57,6 +58,7 @@ def main() -> None:
     for method, number, case in wanted:
         if (
             asked.method not in (method, "both")
+            or asked.noise not in (None, case.noise)
             or (method, number, tuple(case)) in over
             or time.monotonic() - began > asked.seconds
         ):
