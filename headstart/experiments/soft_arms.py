@@ -31,8 +31,7 @@ SCRATCH, DETERMINISTIC, MIDDLE, SOFT_Q = "scratch", "deterministic", "middle", "
 POINT = {DETERMINISTIC: 1e-4, "low": 0.3, MIDDLE: 1.0, "high": 3.0, SOFT_Q: 1.0}
 ROBOT = {DETERMINISTIC: 1e-4, MIDDLE: 0.2, "high": 1.0}
 END = 1e-3  # the temperature at the end of annealing, as in the paper
-DISCOUNT = 0.98  # fifty steps ahead, about the way through the U
-VALUE_SCALE, TARGET_INTERVAL = 100.0, 50  # of soft Q-learning: about a return, and fifty updates
+VALUE_SCALE, TARGET_INTERVAL = 100.0, 100  # of soft Q-learning: about a return, and a hundred updates
 
 
 class Arm(NamedTuple):
@@ -79,8 +78,8 @@ class Scale:
 
 SCALES = {
     "tiny": Scale(seeds=2, rounds=20, episodes=4, every=2, updates=10, hidden=16, batch_size=32),
-    "small": Scale(seeds=5, rounds=150, episodes=60, every=2, updates=100, hidden=32),
-    "full": Scale(seeds=20, rounds=150, episodes=60, every=2, updates=100, hidden=32),
+    "small": Scale(seeds=5, rounds=150, episodes=50, every=2, updates=80, hidden=32),
+    "full": Scale(seeds=20, rounds=150, episodes=50, every=2, updates=80, hidden=32),
 }
 ROBOT_SCALES = {
     "tiny": Scale(seeds=1, rounds=20, episodes=2, every=1, updates=20, hidden=16, batch_size=32, evaluation_episodes=1),
@@ -141,7 +140,7 @@ class Design:
     scale: Scale
     temperatures: Mapping[str, float] = field(default_factory=lambda: POINT)
     seed: int = 0
-    annealing: float = 0.5
+    annealing: float = 0.2
     constant: bool = True
     value: bool = True
 
@@ -174,21 +173,13 @@ class Design:
         if source == SOFT_Q:
             return SoftQ(
                 policy=SamplingPolicy(**spaces, hidden=hidden),
-                discount=DISCOUNT,
                 critic_hidden=hidden,
                 policy_learning_rate=1e-3,
                 value_scale=VALUE_SCALE,
                 target_interval=TARGET_INTERVAL,
             )
         policy = SquashedPolicy(**spaces, hidden=hidden)
-        return SAC(
-            policy=policy,
-            discount=DISCOUNT,
-            critic_hidden=hidden,
-            learning_rate=1e-3,
-            polyak=0.02,
-            temperature="fixed",
-        )
+        return SAC(policy=policy, critic_hidden=hidden, learning_rate=1e-3, polyak=0.01, temperature="fixed")
 
     def graft(self, source: str) -> Graft:
         """Returns what of a source's state is carried over: the optimiser begins anew."""
