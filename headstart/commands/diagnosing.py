@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import numpy as np
 from jaxtyping import Array, Key
 
 from headstart.data.collect import play
 from headstart.nets.random_actions import RandomActions
 from headstart.tasks.fixed import Fixed
-from headstart.transfer.diagnosis import diagnose
-from headstart.types import Params, Rollout, TaskFamily
+from headstart.transfer.diagnosis import diagnose, laid_out
+from headstart.types import Params, TaskFamily
 
 EPISODES = 3  # of the policy, and as many of random actions
 
@@ -34,8 +33,3 @@ def diagnosis_lines(key: Key[Array, ""], home: TaskFamily, policy: Any, params: 
     found = diagnose(policy, params, laid_out(ours), laid_out(theirs))
     yield f"diagnosis on {home.name}: {found.line()}"
     yield found.sentence()
-
-
-def laid_out(episodes: tuple[Rollout, ...]) -> Rollout:
-    """Lays episodes one after the other."""
-    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *episodes)

@@ -1,7 +1,9 @@
 """`headstart reproduce`: measure a claim of the lecture again, and keep what came out with the command that made it."""
 
+import importlib
 import json
 import os
+import resource
 import shlex
 import time
 from pathlib import Path
@@ -13,12 +15,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from headstart.commands.compiled import arithmetic
 from headstart.commands.folders import new_folder
 from headstart.errors import Fault, InputError
-from headstart.experiments.claims import Reproduced, Request, Work, claim
+from headstart.experiments.claims import CLAIMS, Reproduced, Request, Work, claim
 from headstart.options import Reproduce
 from headstart.run import disk, lock, strict_json
 from headstart.run.record import create_run, git_commit, read_config, versions
 
 OPTIONS = ("source", "target", "demonstrations")  # of single claims, each of which says which it understands
+PROCESSES = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
 QUIET_SECONDS = 5.0  # between two plain lines
 
 
@@ -57,11 +60,16 @@ def carry_out(settings: dict[str, Any], seed: int, folder: Path) -> int:
             "size": size,
             "seed": seed,
             "seconds": round(time.monotonic() - began, 1),
+            "processor_seconds": round(sum(sum(resource.getrusage(who)[:2]) for who in PROCESSES), 1),
             "cores": os.cpu_count(),
             "versions": versions(),
             "git": git_commit(),
         }
-        keep(folder / "result.json", {"claim": settings["claim"], **about, **found.result})
+        result = {"claim": settings["claim"], **about, **found.result}
+        keep(folder / "result.json", result)
+        page = CLAIMS[settings["claim"]].page if settings["claim"] in CLAIMS else None
+        if page is not None:
+            importlib.import_module(page).write_page(result, folder)
     console.print(found.table, highlight=False, soft_wrap=True, markup=False)
     console.print(f"\n{folder / 'result.json'}", highlight=False, soft_wrap=True, markup=False)
     return 0

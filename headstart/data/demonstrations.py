@@ -200,7 +200,7 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
     except RecursionError:
         raise InputError(f"{where}: lists are nested too deeply; expected one demonstration") from None
     except ValueError as error:  # also an integer of too many digits
-        detail = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        detail = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise InputError(f"{where}: not JSON ({detail}); expected one object a line") from None
     if not isinstance(record, dict):
         raise InputError(f"{where}: expected an object with 'time_steps', found {_kind(record)}")

@@ -21,11 +21,13 @@ class Claim(NamedTuple):
         module: where its `reproduce` is.
         says: the claim, and where the lecture makes it; one line.
         options: which options of the command line it understands, beside `--size --seeds --seed --out`.
+        page: the module whose `write_page(result, folder)` writes `report.html`, where there is one.
     """
 
     module: str
     says: str
     options: tuple[str, ...] = ()
+    page: str | None = None
 
 
 CLAIMS: Mapping[str, Claim] = MappingProxyType(
@@ -35,10 +37,33 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
             says="choosing per skill what to take from a past task needs fewer demonstrations (hierarchical imitation)",
             options=("demonstrations",),
         ),
+        "robust-selection": Claim(
+            module="headstart.experiments.reproduce_robust_selection",
+            says="reusing a past task never costs: a trembling hand, 5 % wrong annotations (hierarchical imitation)",
+        ),
+        "unseen-domains": Claim(
+            module="headstart.experiments.unseen_domains",
+            says="the same choice holds up on random programs that nobody looked at, at other prices too",
+        ),
+        "adaptation": Claim(
+            module="headstart.experiments.reproduce_adaptation",
+            says="hidden parameters are found from a few target steps, with intervals that hold (domain adaptation)",
+        ),
         "soft-pretraining": Claim(
             module="headstart.experiments.reproduce_soft_pretraining",
             says="a policy that was pretrained soft fine-tunes in fewer episodes (SQL pre-training helps fine-tuning)",
             options=("source", "target"),
+            page="headstart.report.soft",
+        ),
+        "peng": Claim(
+            module="headstart.experiments.peng",
+            says="randomized dynamics transfer best to a policy with memory (sim2real with domain randomization)",
+            options=("source",),
+        ),
+        "peng-ablation": Claim(
+            module="headstart.experiments.peng_ablation",
+            says="latency and sensor noise must be randomized, not only physics (sim2real with domain randomization)",
+            options=("source",),
         ),
     }
 )

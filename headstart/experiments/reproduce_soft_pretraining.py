@@ -8,18 +8,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from headstart.errors import InputError
 from headstart.experiments.claims import Reproduced, Request, Step, Work
-from headstart.experiments.soft_pretraining import SCALES, SCRATCH, TEMPERATURES, Arm, SoftPretraining, Source
-from headstart.experiments.soft_table import Measured, measure, rounded, row, table, threshold_of, verdict
+from headstart.experiments.soft_arms import (
+    DETERMINISTIC,
+    POINT,
+    ROBOT,
+    ROBOT_SCALES,
+    SCALES,
+    SCRATCH,
+    Arm,
+    Design,
+    Lived,
+    Source,
+)
+from headstart.experiments.soft_host import SoftHost
+from headstart.experiments.soft_pretraining import SoftPretraining
+from headstart.experiments.soft_table import Measured, measure, rounded, row, said, table, threshold_of, verdict
+from headstart.maths.diversity import direction_entropy
 from headstart.maths.statistics import summarize
 from headstart.tasks.catalogue import family
-from headstart.types import JaxFamily
 
-SHOWN_SEEDS, SHOWN_EPISODES = 4, (0, 1, 2, 3)  # of each arm, drawn in the report
+SHOWN_SEEDS, EVERY = 3, 3  # drawn in the report: of so many seeds every third place
+DEFAULTS = {"source": "point_run", "target": "point_u_maze"}
 
 
 def reproduce(request: Request) -> Work:
@@ -38,92 +50,93 @@ def reproduce(request: Request) -> Work:
         InputError: a family does not exist, or no policy can be carried between the two.
     """
     study = study_of(request)
-    parts, arms = request.folder / "parts", study.arms
-    work = len(TEMPERATURES) + len(arms)
-    taken, sources, tuned = 0, {}, {}
-    for name in (SCRATCH, *TEMPERATURES):
+    design, parts = study.design, request.folder / "parts"
+    work, taken = len(design.temperatures) + len(design.arms), 0
+    sources: dict[str, Any] = {}
+    tuned: dict[str, Any] = {}
+    for name in (SCRATCH, *design.temperatures):
+        arms = [arm for arm in design.arms if arm.source == name]
+        waiting = [arm for arm in arms if not kept(parts, arm.name)]
         source: Source | None = None
-        waiting = [arm for arm in arms if arm.source == name and not kept(parts, arm.name)]
         if name != SCRATCH:
             if waiting or not kept(parts, f"source {name}"):
                 source = study.pretrain(name)
-                keep(parts, f"source {name}", described(name, source))
+                keep(parts, f"source {name}", described(design.temperatures[name], source))
             sources[name] = recall(parts, f"source {name}")
             taken += 1
             yield Step(taken / work, f"source {name}")
-        for arm in (arm for arm in arms if arm.source == name):
+        for arm in arms:
             if arm in waiting:
-                keep(parts, arm.name, lived(study, arm, source))
+                keep(parts, arm.name, plain(study.tune(arm, source)))
             tuned[arm.name] = recall(parts, arm.name)
             taken += 1
             yield Step(taken / work, arm.name)
-    result = summed_up(study, sources, tuned)
+    result = summed_up(design, sources, tuned)
     return Reproduced(table(result), result)
 
 
-def study_of(request: Request) -> SoftPretraining:
-    """Builds the study that was asked for."""
+def study_of(request: Request) -> SoftPretraining | SoftHost:
+    """Builds the study that was asked for: vectorised over seeds where both worlds are inside JAX."""
     source, target = (family(request.given.get(name, default)) for name, default in DEFAULTS.items())
-    for name, world in (("source", source), ("target", target)):
-        if world.kind != "jax":
-            raise InputError(f"--{name} {world.name}: not a world inside JAX; see `headstart list`")
-    scale = SCALES[request.size]
+    inside = source.kind == target.kind == "jax"
+    scale = (SCALES if inside else ROBOT_SCALES)[request.size]
     scale = scale if request.seeds is None else dataclasses.replace(scale, seeds=request.seeds)
-    return SoftPretraining(source=as_jax(source), target=as_jax(target), scale=scale, seed=request.seed)
+    design = Design(
+        source=source,
+        target=target,
+        scale=scale,
+        temperatures=POINT if inside else ROBOT,
+        constant=inside or request.size == "full",  # outside JAX an arm takes minutes
+        seed=request.seed,
+    )
+    return SoftPretraining(design=design) if inside else SoftHost(design=design)
 
 
-DEFAULTS = {"source": "point_run", "target": "point_u_maze"}
-
-
-def as_jax(world: Any) -> JaxFamily:
-    """Says of a family that it is one inside JAX, which was seen to."""
-    return world
-
-
-def described(name: str, source: Source) -> dict[str, Any]:
+def described(temperature: float, source: Source) -> dict[str, Any]:
     """Describes a source as plain JSON."""
-    mean = {key: float(np.mean([one[key] for one in source.diagnosis])) for key in source.diagnosis[0]}
-    return {
-        "temperature": TEMPERATURES[name],
+    found = {
+        "temperature": temperature,
         "returns": summarize(source.returns),
-        "directions": summarize(source.directions),
-        "diagnosis": mean,
-        "displacement": rounded(source.displacement[:SHOWN_SEEDS]),
+        "diagnosis": {key: rounded(np.mean([one[key] for one in source.diagnosis]), 4) for key in source.diagnosis[0]},
     }
+    if source.displacement is None:
+        return found
+    directions = np.array([direction_entropy(ends) for ends in source.displacement])
+    return {**found, "directions": summarize(directions), "displacement": rounded(source.displacement[:SHOWN_SEEDS])}
 
 
-def lived(study: SoftPretraining, arm: Arm, source: Source | None) -> dict[str, Any]:
-    """Fine-tunes an arm and describes what happened as plain JSON."""
-    tuned = jax.tree.map(np.asarray, study.tune(arm, source)._replace(learner=()))
-    last = tuned.path.shape[1] - 1
-    shown = [episode for episode in (*SHOWN_EPISODES, last) if episode <= last]
-    return {
-        "evaluated": rounded(tuned.evaluated, 2),
-        "practised": rounded(tuned.practised, 2),
-        "path": rounded(tuned.path[:SHOWN_SEEDS, shown, ::2]),
-        "greedy_path": rounded(tuned.greedy_path[:SHOWN_SEEDS, ::2]),
-    }
+def plain(lived: Lived) -> dict[str, Any]:
+    """Describes what an arm lived through as plain JSON; of its paths a part, enough to draw."""
+    curves = {"evaluated": rounded(lived.evaluated), "practised": rounded(lived.practised)}
+    if lived.path is None or lived.greedy_path is None:
+        return curves
+    path, greedy_path = lived.path[:SHOWN_SEEDS, :, ::EVERY], lived.greedy_path[:SHOWN_SEEDS, ::EVERY]
+    return {**curves, "path": rounded(path), "greedy_path": rounded(greedy_path)}
 
 
-def summed_up(study: SoftPretraining, sources: dict[str, Any], tuned: dict[str, Any]) -> dict[str, Any]:
+def summed_up(design: Design, sources: dict[str, Any], tuned: dict[str, Any]) -> dict[str, Any]:
     """Computes what the arms come to, from their curves."""
     curves = {name: np.array(one["evaluated"]) for name, one in tuned.items()}
-    names = {kind: tuple(arm.name for arm in study.arms if arm.source == kind) for kind in (SCRATCH, *TEMPERATURES)}
+    kinds = (SCRATCH, *design.temperatures)
+    names = {kind: tuple(arm.name for arm in design.arms if arm.source == kind) for kind in kinds}
     threshold = threshold_of(curves, names[SCRATCH][0])
     measured: dict[str, Measured] = {}
-    for arm in study.arms:
+    for arm in design.arms:
         scratch = curves[Arm(SCRATCH, arm.annealed).name]
         practised = np.array(tuned[arm.name]["practised"])
-        measured[arm.name] = measure(study.points(), curves[arm.name], practised, scratch, threshold)
-    soft = tuple(name for kind in TEMPERATURES if kind != "deterministic" for name in names[kind])
+        measured[arm.name] = measure(design.points, curves[arm.name], practised, scratch, threshold)
+    soft = tuple(name for kind in design.temperatures if kind != DETERMINISTIC for name in names[kind])
+    judged = verdict(measured, soft, names[DETERMINISTIC], names[SCRATCH])
     return {
-        "source": study.source.name,
-        "target": study.target.name,
-        "seeds": list(range(study.seed, study.seed + study.scale.seeds)),
-        "scale": dataclasses.asdict(study.scale),
-        "episodes": study.points(),
+        "source": design.source.name,
+        "target": design.target.name,
+        "seeds": design.seeds,
+        "scale": dataclasses.asdict(design.scale),
+        "annealing": design.annealing,
+        "episodes": design.points,
         "threshold": threshold,
-        "verdict": verdict(measured, soft, names["deterministic"], names[SCRATCH]),
+        "verdict": judged,
+        "said": said(judged),
         "sources": sources,
         "arms": {name: row(one) | tuned[name] for name, one in measured.items()},
     }

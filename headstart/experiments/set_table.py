@@ -12,7 +12,6 @@ three ways, from the mildest to the one that a user means:
 choose without folds, so folds over steps are not read for them.
 """
 
-import os
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -27,7 +26,7 @@ import numpy as np
 from headstart.data.call_graph import call_graph
 from headstart.data.demonstrations import AnnotatedDemonstration, read_demonstrations
 from headstart.errors import InputError
-from headstart.experiments.enough import Prepared, first_enough, prepare, readings
+from headstart.experiments.enough import Prepared, first_enough, readings, single_threaded
 from headstart.share.select import PAPER_CLASSES
 from headstart.share.skill_models import SkillModel
 
@@ -122,19 +121,10 @@ class SetTable:
             yield order, _measure(self, order)
 
     def _fan_out(self) -> Iterator[tuple[int, dict[tuple[str, str, str], int | None]]]:
-        threads = {name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
-        os.environ.update(dict.fromkeys(threads, "1"))  # tiny matrices: threads only wait for each other
-        try:
-            with ProcessPoolExecutor(self.workers, mp_context=get_context("spawn")) as pool:
-                jobs = {pool.submit(_measure, self, order): order for order in range(self.orders)}
-                for job in as_completed(jobs):
-                    yield jobs[job], job.result()
-        finally:
-            for name, value in threads.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+        with single_threaded(), ProcessPoolExecutor(self.workers, mp_context=get_context("spawn")) as pool:
+            jobs = {pool.submit(_measure, self, order): order for order in range(self.orders)}
+            for job in as_completed(jobs):
+                yield jobs[job], job.result()
 
 
 def summarise(counts: Sequence[int | None]) -> dict[str, Any]:
@@ -190,7 +180,7 @@ def _read(experiment: SetTable) -> dict[str, tuple[AnnotatedDemonstration, ...]]
 
 @cache
 def _prepare(experiment: SetTable) -> Prepared:
-    return prepare(_read(experiment), experiment.models, experiment.accuracy)
+    return Prepared(_read(experiment), experiment.models, experiment.accuracy)
 
 
 def _measure(experiment: SetTable, order: int) -> dict[tuple[str, str, str], int | None]:

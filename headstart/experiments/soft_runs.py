@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from headstart.data.replay import Replay
 from headstart.data.scan import begin_scan, rollout_scan
-from headstart.learn.anneal import Annealed, Fall, with_temperature
-from headstart.learn.replayed import OffPolicyLearner, Replayed
+from headstart.learn.anneal import Annealed, AnnealedState, Fall, with_temperature
+from headstart.learn.replayed import OffPolicyLearner, Replayed, ReplayedState, example
 from headstart.learn.soft_q import SoftQ
 from headstart.maths.schedules import LogLinear
 from headstart.nets.policies import StochasticPolicy
@@ -118,19 +119,25 @@ class Tuning:
     batch_size: int = 64
     evaluation_episodes: int = 4
 
-    @partial(jax.jit, static_argnames="self")
     def run(self, keys: Key[Array, " seed"], source: State | None, fall: Fall) -> Tuned:
-        """Fine-tunes every seed's source; None begins from scratch.
+        """Fine-tunes every seed's source; None begins from scratch, by the same compiled program.
 
         Args:
             keys: of all randomness.
             source: learner's states, axis `seed` in front.
             fall: of the temperature, axis `seed` in every leaf.
         """
-        return jax.vmap(self._one)(keys, source, fall)
+        begun = jax.jit(jax.vmap(self.learner.init))(keys)
+        if source is not None:
+            begun = jax.vmap(self.graft.apply)(source, begun)
+        return self._all(keys, begun, fall)
 
-    def _one(self, key: Key[Array, ""], source: State | None, fall: Fall) -> Tuned:
-        key_init, key_evaluate, key_run = jax.random.split(key, 3)
+    @partial(jax.jit, static_argnames="self")
+    def _all(self, keys: Key[Array, " seed"], begun: State, fall: Fall) -> Tuned:
+        return jax.vmap(self._one)(keys, begun, fall)
+
+    def _one(self, key: Key[Array, ""], begun: State, fall: Fall) -> Tuned:
+        key_evaluate, key_run = jax.random.split(key)
         annealed = Annealed(learner=self.learner, schedule=LogLinear(start=1.0, end=1.0, updates=1))  # `fall` counts
         horizon = self.family.horizon or 1
         learner = Replayed(
@@ -140,10 +147,8 @@ class Tuning:
             batch_size=self.batch_size,
             starts=1,
         )
-        state = learner.init(key_init)
-        begun = state.learner.learner if source is None else self.graft.apply(source, state.learner.learner)
-        begun = frozen(self.learner, begun, fall)
-        state = state._replace(learner=state.learner._replace(learner=begun, fall=fall))
+        annealed_state = AnnealedState(frozen(self.learner, begun, fall), fall, jnp.zeros((), jnp.int32))
+        state = ReplayedState(annealed_state, Replay(capacity=learner.capacity).init(example(learner.policy)))
         greedy = dataclasses.replace(learner.policy, deterministic=True)  # pyright: ignore[reportArgumentType]
 
         def evaluate(state: State) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ class Measured(NamedTuple):
         time: target episodes until the threshold; the whole budget where it was not reached.
         reached: how many seeds reached it.
         final: mean greedy return of the last evaluations.
-        practised: mean return of the target episodes that were learnt from, what learning itself cost.
+        practice: mean return of the target episodes that were learnt from, what learning itself cost.
     """
 
     jump_start: Float[np.ndarray, " seed"]
@@ -30,7 +30,7 @@ class Measured(NamedTuple):
     time: Float[np.ndarray, " seed"]
     reached: int
     final: Float[np.ndarray, " seed"]
-    practised: Float[np.ndarray, " seed"]
+    practice: Float[np.ndarray, " seed"]
 
 
 def threshold_of(curves: dict[str, Float[np.ndarray, "seed point"]], scratch: str) -> float:
@@ -61,7 +61,7 @@ def measure(
         time=np.maximum(np.where(np.isfinite(times), times, at[-1]), first),
         reached=int(np.isfinite(times).sum()),
         final=np.array([asymptote(ours, WINDOW) for ours, _ in pairs]),
-        practised=practised.mean(axis=1),
+        practice=practised.mean(axis=1),
     )
 
 
@@ -128,7 +128,7 @@ def table(result: dict[str, Any]) -> str:
             f"{'' if directions is None else format(directions['iqm'], '.2f'):>4s}  {seen['coverage']:.0%}  "
             f"{seen['deterministic']:.0%}  {seen['range_left']:.0%}"
         )
-    return "\n".join([*lines, "", said(result["verdict"])])
+    return "\n".join([*lines, "", result["said"]])
 
 
 def said(found: dict[str, Any]) -> str:

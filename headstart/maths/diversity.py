@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from headstart.errors import InputError
 
@@ -70,7 +70,7 @@ def coverage(
     if bins ** states.shape[1] > 10_000_000:
         raise InputError(f"coverage of {states.shape[1]} channels in {bins} bins each: too many cells; name fewer")
     width = np.where(high > low, high - low, 1.0)
-    inside: Bool[np.ndarray, " state"] = ((states >= low) & (states <= high)).all(axis=1)
+    inside = np.all((states >= low) & (states <= high), axis=1)
     cells = np.minimum(((states[inside] - low) / width * bins).astype(int), bins - 1)
     real = np.where(high > low, bins, 1)
     return len(np.unique(cells, axis=0)) / math.prod(real.tolist())

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from headstart.errors import InputError
-from headstart.maths.distributions import Categorical, Normal, TanhNormal
+from headstart.maths.distributions import Categorical, Normal, TanhNormal, before_tanh
 from headstart.nets.bounds import aligned, interval, require_vector
 from headstart.nets.mlp import MLP, Activation
 from headstart.nets.observation import apply_normalizer, flat_size, init_normalizer, update_normalizer
@@ -111,6 +111,10 @@ class SquashedPolicy:
         activation: between layers.
         log_std_range: where the logarithm of the standard deviation before tanh is kept.
         initial_std: standard deviation before tanh at the start; at 1 a fresh policy tries nearly all actions alike.
+        unit_mean: the network's mean is an action in half ranges, as a `GaussianPolicy`'s is, and no number before
+            tanh: so that such a network can be carried over and goes on acting as it did.
+        fixed_scale: observations keep the scale that came with the parameters; what they were carried over with fits
+            the network, and replayed rows, seen many times each, would move it away from there.
         deterministic: act by the squeezed mean.
 
     Source: Haarnoja et al. 2018 (arXiv 1801.01290), appendix C.
@@ -122,6 +126,8 @@ class SquashedPolicy:
     activation: Activation = "relu"
     log_std_range: tuple[float, float] = (-5.0, 2.0)
     initial_std: float = 1.0
+    unit_mean: bool = False
+    fixed_scale: bool = False
     deterministic: bool = False
 
     def __post_init__(self):
@@ -154,9 +160,11 @@ class SquashedPolicy:
         share = (math.log(self.initial_std) - low) / (high - low)
         log_std = low + (high - low) * jax.nn.sigmoid(log_std + math.log(share / (1.0 - share)))
         centre, half_range = (aligned(x, mean) for x in interval(self.action))
-        return TanhNormal(mean, log_std, centre, half_range), carry
+        return TanhNormal(before_tanh(mean) if self.unit_mean else mean, log_std, centre, half_range), carry
 
     def normalize(self, params: Params, obs: Observation, valid: Bool[Array, "*rows"]) -> Params:
+        if self.fixed_scale:
+            return params
         return {**params, "normalizer": update_normalizer(params["normalizer"], self.observation, obs, valid)}
 
     def _net(self) -> MLP:

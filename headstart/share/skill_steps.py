@@ -201,7 +201,7 @@ def _tabulate(
 def _units(layout: Layout, width: int, units: Mapping[str, Sequence[float]]) -> Float[np.ndarray, "call argument"]:
     unit = np.ones((len(layout.calls), width))
     for index, (call, length) in enumerate(zip(layout.calls, layout.call_args, strict=True)):
-        if call in units:
+        if call is not None and call in units:
             if len(units[call]) != length:
                 raise InputError(f"{call!r} has {length} arguments, and {len(units[call])} units are given for them")
             unit[index, :length] = units[call]

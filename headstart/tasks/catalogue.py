@@ -32,6 +32,7 @@ FAMILIES = {
     "walker2d": Entry(_MUJOCO, "Walker2d", "headstart/Walker2d-v0", 1000),
     "swimmer": Entry(_MUJOCO, "Swimmer", "headstart/Swimmer-v0", 1000),
     "half_cheetah": Entry(_MUJOCO, "HalfCheetah", "headstart/HalfCheetah-v0", 1000),
+    "half_cheetah_backward": Entry(_MUJOCO, "half_cheetah_backward", "headstart/HalfCheetahBackward-v0", 1000),
     "reacher": Entry(_MUJOCO, "Reacher", "headstart/Reacher-v0", 50),
     "pusher": Entry(_MUJOCO, "Pusher", "headstart/Pusher-v0", 100),
     "ant": Entry(_MUJOCO, "Ant", "headstart/Ant-v0", 1000),

@@ -35,17 +35,16 @@ def hallway(width: int) -> str:
     return "\n".join(["#" * (HALL + 2), *(f"#{row}#" for row in rows), "#" * (HALL + 2)])
 
 
-# Corridors 2 m wide, legs of 5 m; start and goal are 5 m apart, with 14 m of way between them.
+# Corridors 1 m wide; start and goal are 4 m apart, with 10 m of way between them. The paper's has the same proportions
+# of corridor (2.5 m), legs (3 to 5 m) and distance (7 m), to the nearest cell.
 U_TURN = """
-########
-#      #
-#G     #
-#####  #
-#####  #
-#####  #
-#      #
-#S     #
-########
+######
+#G   #
+#### #
+#### #
+#### #
+#S   #
+######
 """
 DRAWINGS = {"wide_hallway": hallway(5), "narrow_hallway": hallway(1), "u_maze": U_TURN}
 
@@ -75,7 +74,7 @@ def read_walls() -> Walls:
     for layout, maze in zip(wall[1:], mazes, strict=True):
         layout[: maze.wall.shape[0], : maze.wall.shape[1]] = maze.wall
     start = np.stack([np.zeros(2, np.float32), *(maze.starts[0] for maze in mazes)])
-    goal = np.stack([np.array([0.5, 5.5], np.float32), *(maze.goal for maze in mazes)])
+    goal = np.stack([np.array([0.5, 4.5], np.float32), *(maze.goal for maze in mazes)])
     distance = np.linalg.norm(goal - start - 0.5, axis=1)
     return Walls(wall, start, goal, (math.log(HEIGHT / START_HEIGHT) / distance**2).astype(np.float32))
 

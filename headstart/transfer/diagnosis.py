@@ -114,6 +114,11 @@ def diagnose(policy: Any, params: Params, rollout: Rollout, reference: Rollout |
     )
 
 
+def laid_out(episodes: tuple[Rollout, ...]) -> Rollout:
+    """Lays episodes one after the other, as a diagnosis wants them."""
+    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *episodes)
+
+
 def visited(rollout: Rollout) -> Any:
     """Returns the observations of a rollout's valid rows, one axis in front."""
     keep = np.asarray(rollout.valid).reshape(-1)
@@ -129,12 +134,17 @@ def covered(policy: Any, obs: Any, reference: Any) -> float:
 
 
 def last_hidden(policy: Any, params: Params, obs: Any) -> Float[np.ndarray, "state feature"] | None:
-    """Returns the features of a policy's last hidden layer; None where it has no such layer."""
+    """Returns the features of a policy's last hidden layer; None where it has no such layer.
+
+    A sampling network, which takes noise beside the observation, is looked at where its noise is 0.
+    """
     hidden, activation = getattr(policy, "hidden", ()), getattr(policy, "activation", None)
     if not hidden or activation is None or "hidden_0" not in params.get("actor", {}):
         return None
     net = MLP(inputs=0, hidden=hidden, outputs=0, activation=activation)
-    return np.asarray(net.features(params["actor"], policy.encode(params, jax.tree.map(jnp.asarray, obs))))
+    seen = policy.encode(params, jax.tree.map(jnp.asarray, obs))
+    noise = params["actor"]["hidden_0"]["weight"].shape[0] - seen.shape[-1]
+    return np.asarray(net.features(params["actor"], jnp.pad(seen, ((0, 0), (0, noise)))))
 
 
 def unit_entropy(action: ActionSpace, entropy: Float[np.ndarray, " state"]) -> Float[np.ndarray, " state"]:

@@ -14,11 +14,13 @@ from headstart.learn.anneal import Annealed
 from headstart.learn.bc import BC
 from headstart.learn.discrete_soft_q import DiscreteSoftQ
 from headstart.learn.ppo import PPO
+from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
 from headstart.learn.soft_q import SoftQ
 from headstart.maths.schedules import LogLinear
 from headstart.nets.policies import CategoricalPolicy, GaussianPolicy, SquashedPolicy
+from headstart.nets.recurrent import RecurrentPolicy
 from headstart.nets.sampler import SamplingPolicy
 from headstart.spaces import Box, Discrete
 from headstart.types import Demonstration, Learner, Rollout, Task
@@ -33,6 +35,15 @@ OFF_POLICY = SAC(policy=SQUASHED, critic_hidden=(8,))
 OF_TRANSITIONS = (SAC, SoftQ, DiscreteSoftQ, Annealed)
 LEARNERS = [
     PPO(policy=GAUSSIAN, envs=4, minibatch_size=16, epochs=2, value_hidden=(8,)),
+    RecurrentPPO(
+        policy=RecurrentPolicy(observation=SPACE, action=ACTION, hidden=(8,), memory=4, branch=4),
+        envs=4,
+        minibatch_size=16,
+        epochs=2,
+        value_hidden=(8,),
+        chunk=4,
+        burn_in=2,
+    ),
     OFF_POLICY,
     Annealed(learner=OFF_POLICY, schedule=LogLinear(start=0.1, end=0.001, updates=4)),
     SoftQ(policy=SAMPLING, critic_hidden=(8,), target_interval=2),
@@ -95,7 +106,8 @@ class TestEveryLearner:
         for name in ("init", "update", "params"):
             theirs = list(inspect.signature(getattr(Learner, name)).parameters)[1:]
             assert list(inspect.signature(getattr(learner, name)).parameters) == theirs
-        action, _ = learner.policy.apply(KEY, learner.params(learner.init(KEY)), (), observations(5))
+        params = learner.params(learner.init(KEY))
+        action, _ = learner.policy.apply(KEY, params, learner.policy.start(params, 5), observations(5))
         assert action.shape == (5, *getattr(learner.policy.action, "shape", ()))
 
     def test_same_key_same_bits_and_one_trace(self, learner):

@@ -10,6 +10,7 @@ import pytest
 
 from headstart.errors import InputError
 from headstart.nets.policies import CategoricalPolicy, GaussianPolicy, SquashedPolicy
+from headstart.nets.sampler import SamplingPolicy
 from headstart.spaces import Box, Discrete
 from headstart.transfer.diagnosis import diagnose
 from headstart.types import Rollout, Task
@@ -106,3 +107,9 @@ def test_a_greedy_twin_is_diagnosed_alike():
     assert diagnose(greedy, with_std(0.1), rollout_of(OBS)) == pytest.approx(
         diagnose(GAUSSIAN, with_std(0.1), rollout_of(OBS)), nan_ok=True
     )
+
+
+def test_a_sampling_network_is_diagnosed_too():
+    policy = SamplingPolicy(observation=SPACE, action=Box((2,), -1.0, 1.0), hidden=(8, 6))
+    found = diagnose(policy, policy.init(KEY), rollout_of(OBS))
+    assert found.features == 6 and 1.0 <= found.effective_rank <= 6.0 and 0.0 < found.range_left <= 1.0

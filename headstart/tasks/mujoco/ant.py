@@ -88,7 +88,12 @@ class Ant:
         return ~(finite & (physics.qpos[:, 2] >= low) & (physics.qpos[:, 2] <= high))
 
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env 8"], asked: dict[str, Float[Any, " env"]]
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env 8"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         xp = after.qpos.__array_namespace__()
         velocity = (after.bodies[:, 0, :2] - before.bodies[:, 0, :2]) / self.about.dt
@@ -96,7 +101,7 @@ class Ant:
         moved = xp.where(asked["direction"] == 0, any_way, forward(velocity[:, 0], asked))
         if self.about.goal is not None:
             moved = xp.where(asked["goal"] > 0, asked["goal"] * self._near(after), moved)
-        healthy = self.healthy_reward * (~self.terminated(after)).astype(moved.dtype)
+        healthy = self.healthy_reward * (~ended).astype(moved.dtype)
         forces = self._forces(after)
         contact = self.contact_weight * xp.sum(forces * forces, axis=1)
         return moved + healthy - (self.control_weight * effort(action) + contact)

@@ -53,6 +53,8 @@ class Description:
         feet: bodies with a friction of their own.
         weather: which of `gravity`, `density` and `viscosity` the motion depends on.
         speeds: lowest and highest speed to ask for, in m/s; None where there are no tasks of direction and speed.
+        unseen: how many of the first positions the observation leaves out, where it is otherwise the whole state
+            (positions, then velocities) and the motion does not depend on them; None where it is not.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Description:
     feet: tuple[str, ...] = ()
     weather: tuple[str, ...] = ()
     speeds: tuple[float, float] | None = None
+    unseen: int | None = None
 
 
 class Robot(Protocol):
@@ -90,8 +93,13 @@ class Robot(Protocol):
     def observe(self, physics: Physics) -> Float[Any, "env channel"]: ...
     def terminated(self, physics: Physics) -> Bool[Any, " env"]: ...
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env action"], asked: dict[str, Float[Any, " env"]]
-    ) -> Float[Any, " env"]: ...
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env action"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
+    ) -> Float[Any, " env"]: ...  # `ended`: what `terminated` says of `after`
 
 
 def direction_and_speed(about: Description) -> ParameterSpace:
