@@ -32,7 +32,6 @@ from headstart.tasks.four_goals import FourGoals, nearest_goal
 from headstart.types import Params, Policy, State
 
 Method = Literal["soft_q", "sac", "sac_fixed"]
-HIDDEN = (64, 64)
 
 
 class Visits(NamedTuple):
@@ -63,6 +62,7 @@ class FourWays:
         steps: of each in one rollout.
         updates: gradient steps after each rollout.
         batch_size: rows of each.
+        hidden: sizes of the hidden layers of policy and critics.
         episodes: rollouts of the evaluation.
         family: the world.
     """
@@ -75,6 +75,7 @@ class FourWays:
     steps: int = 8
     updates: int = 32
     batch_size: int = 128
+    hidden: tuple[int, ...] = (128, 128)
     episodes: int = 1000
     family: FourGoals = field(default_factory=FourGoals)
 
@@ -86,13 +87,13 @@ class FourWays:
     def learner(self) -> Replayed:
         """Returns who learns; both with the same networks, discount, rates and batches."""
         spaces: dict[str, Any] = {
-            "observation": self.family.observation, "action": self.family.action, "hidden": HIDDEN,
+            "observation": self.family.observation, "action": self.family.action, "hidden": self.hidden,
         }  # fmt: skip
         learner: OffPolicyLearner
         if self.method == "soft_q":
             learner = SoftQ(
                 policy=SamplingPolicy(**spaces),
-                critic_hidden=HIDDEN,
+                critic_hidden=self.hidden,
                 temperature=self.temperature,
                 value_scale=10.0,
                 target_interval=100,
@@ -101,7 +102,7 @@ class FourWays:
         else:
             learner = SAC(
                 policy=SquashedPolicy(**spaces),
-                critic_hidden=HIDDEN,
+                critic_hidden=self.hidden,
                 initial_temperature=self.temperature,
                 temperature="automatic" if self.method == "sac" else "fixed",
                 learning_rate=1e-3,
