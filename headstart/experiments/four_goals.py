@@ -18,18 +18,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from headstart.data.carry import Carry
+from headstart.data.replay import Replay
 from headstart.data.scan import begin_scan, rollout_scan
 from headstart.errors import unknown
 from headstart.learn.replayed import OffPolicyLearner, Replayed
 from headstart.learn.sac import SAC
 from headstart.learn.soft_q import SoftQ
 from headstart.nets.policies import SquashedPolicy
+from headstart.nets.random_actions import RandomActions
 from headstart.nets.sampler import SamplingPolicy
 from headstart.tasks.four_goals import FourGoals, nearest_goal
-from headstart.types import Params, Policy
+from headstart.types import Params, Policy, State
 
 Method = Literal["soft_q", "sac", "sac_fixed"]
-HIDDEN = (64, 64)
 
 
 class Visits(NamedTuple):
@@ -54,22 +56,26 @@ class FourWays:
     Attributes:
         method: who learns: soft Q-learning; SAC with automatic temperature; SAC with a fixed one.
         temperature: α; where SAC finds its own, it starts there.
-        rounds: rollouts, each of `envs` × `steps`, after each of which `updates` steps are learnt.
+        random_steps: of each environment, by uniformly random actions, before anything is learnt.
+        rounds: rollouts of the policy, each of `envs` × `steps`, after each of which `updates` steps are learnt.
         envs: environments side by side.
         steps: of each in one rollout.
         updates: gradient steps after each rollout.
         batch_size: rows of each.
+        hidden: sizes of the hidden layers of policy and critics.
         episodes: rollouts of the evaluation.
         family: the world.
     """
 
     method: Method = "soft_q"
     temperature: float = 10.0
+    random_steps: int = 256
     rounds: int = 400
     envs: int = 16
     steps: int = 8
     updates: int = 32
     batch_size: int = 128
+    hidden: tuple[int, ...] = (128, 128)
     episodes: int = 1000
     family: FourGoals = field(default_factory=FourGoals)
 
@@ -81,13 +87,13 @@ class FourWays:
     def learner(self) -> Replayed:
         """Returns who learns; both with the same networks, discount, rates and batches."""
         spaces: dict[str, Any] = {
-            "observation": self.family.observation, "action": self.family.action, "hidden": HIDDEN,
+            "observation": self.family.observation, "action": self.family.action, "hidden": self.hidden,
         }  # fmt: skip
         learner: OffPolicyLearner
         if self.method == "soft_q":
             learner = SoftQ(
                 policy=SamplingPolicy(**spaces),
-                critic_hidden=HIDDEN,
+                critic_hidden=self.hidden,
                 temperature=self.temperature,
                 value_scale=10.0,
                 target_interval=100,
@@ -96,14 +102,17 @@ class FourWays:
         else:
             learner = SAC(
                 policy=SquashedPolicy(**spaces),
-                critic_hidden=HIDDEN,
+                critic_hidden=self.hidden,
                 initial_temperature=self.temperature,
                 temperature="automatic" if self.method == "sac" else "fixed",
                 learning_rate=1e-3,
             )
-        capacity = self.rounds * self.envs * self.steps
         return Replayed(
-            learner=learner, capacity=capacity, updates=self.updates, batch_size=self.batch_size, starts=1000
+            learner=learner,
+            capacity=(self.random_steps + self.rounds * self.steps) * self.envs,
+            updates=self.updates,
+            batch_size=self.batch_size,
+            starts=self.random_steps * self.envs,
         )
 
     def run(self, seeds: Sequence[int]) -> Visits:
@@ -113,20 +122,24 @@ class FourWays:
 
     def one(self, key: Key[Array, ""]) -> Visits:
         """Learns and evaluates in one seed."""
-        key, key_begin, key_visits, key_init = jax.random.split(key, 4)
-        learner, tasks = self.learner(), self.family.sample(key, 1)
+        key_tasks, key_begin, key_visits, key_init, key_wander, key_learn = jax.random.split(key, 6)
+        learner, tasks = self.learner(), self.family.sample(key_tasks, 1)
         state = learner.init(key_init)
         carry = begin_scan(key_begin, self.family, learner.policy, learner.params(state), tasks, self.envs)
 
-        def once(standing, key):
+        # the first data is nobody's: a network that knows nothing prefers some direction, and would be confirmed in it
+        nobody = RandomActions(action=self.family.action)
+        wandering, carry = rollout_scan(key_wander, self.family, nobody, {}, carry, tasks, self.random_steps)
+        state = state._replace(replay=Replay(capacity=learner.capacity).add(state.replay, wandering))
+
+        def once(standing: tuple[State, Carry], key: Key[Array, ""]) -> tuple[tuple[State, Carry], None]:
             state, carry = standing
             key_rollout, key_update = jax.random.split(key)
             params = learner.params(state)
             rollout, carry = rollout_scan(key_rollout, self.family, learner.policy, params, carry, tasks, self.steps)
-            state, metrics = learner.update(key_update, state, rollout)
-            return (state, carry), metrics["train/critic_loss"]
+            return (learner.update(key_update, state, rollout)[0], carry), None
 
-        (state, _), _ = jax.lax.scan(once, (state, carry), jax.random.split(key, self.rounds))
+        (state, _), _ = jax.lax.scan(once, (state, carry), jax.random.split(key_learn, self.rounds))
         return self.visits(key_visits, learner.policy, learner.params(state))
 
     def visits(self, key: Key[Array, ""], policy: Policy, params: Params) -> Visits:

@@ -93,8 +93,11 @@ class DiscreteSoftQ:
         )
 
     def params(self, state: DiscreteSoftQState) -> Params:
-        temperature = jnp.exp(state.log_temperature)
-        output = jax.tree.map(lambda x: x / temperature, state.critic["output"])
+        def scaled(x: Array) -> Array:  # a state may be of several seeds
+            temperature = jnp.exp(state.log_temperature)
+            return x / temperature.reshape(temperature.shape + (1,) * (x.ndim - temperature.ndim))
+
+        output = jax.tree.map(scaled, state.critic["output"])
         return {"normalizer": state.normalizer, "actor": {**state.critic, "output": output}}
 
     def annealed(self, state: DiscreteSoftQState, schedule: LogLinear) -> DiscreteSoftQState:

@@ -282,13 +282,12 @@ class SoftQ:
             )
 
     def update_bytes(self, rows: int) -> int:
-        """Estimates the memory of one gradient step on a batch of `rows`: activations, and the kernel of each state."""
-        size = self.policy.action.shape[0]
-        critic, actor = 2 * self.critic_hidden[-1] + 2 * size, 2 * self.policy.hidden[-1] + 2 * size
+        """Estimates the memory of one gradient step on a batch of `rows`: last hidden layers, and kernels."""
+        size, updated, fixed = self.policy.action.shape[0], self.updated_particles, self.fixed_particles
+        critic, actor = self.critic_hidden[-1] + 2 * size, self.policy.hidden[-1] + 2 * size
         near = self.value_samples**2 * (size + 1) if self.proposal == "sampler" else 0
-        kernel = self.updated_particles * self.fixed_particles * (size + 2)
-        particles = self.updated_particles * actor + self.fixed_particles * max(actor, critic) + kernel
-        return 4 * rows * max(self.value_samples * critic + near, particles)
+        beside = max(fixed * max(actor, critic), updated * fixed * (size + 1))
+        return 4 * rows * max(self.value_samples * critic + near, updated * actor + beside)
 
 
 def around(

@@ -68,6 +68,8 @@ def batch_for(learner, poison=False):
         batch = Demonstration(observations(32), jnp.tanh(observations(32)["state"][:, :2]))
         return jax.tree.map(lambda x: x.at[3].set(jnp.nan), batch) if poison else batch
     lead = (2, 16) if isinstance(learner, OF_TRANSITIONS) else (8, 4)
+    if isinstance(learner, DiscreteSoftQ):
+        lead = (8, 16)  # its key decides the order of the batches, and two keys can agree on that of two
     obs, never = observations(*lead), jnp.zeros(lead, bool)
     action, reward = jnp.tanh(obs["state"][..., :2]), obs["state"][..., 0]
     if isinstance(learner.policy.action, Discrete):

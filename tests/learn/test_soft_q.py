@@ -173,9 +173,9 @@ def test_a_batch_that_is_not_finite_is_counted_and_not_learnt_from():
 
 
 def test_more_particles_than_memory_allows_are_refused_with_the_estimate(monkeypatch):
-    monkeypatch.setattr("headstart.learn.soft_q.memory_bytes", lambda: 1_000_000)
+    monkeypatch.setattr("headstart.learn.soft_q.memory_bytes", lambda: 100_000_000)
     crowd = dataclasses.replace(SOFT, updated_particles=500, fixed_particles=500)
-    with pytest.raises(InputError, match=r"500 updated and 500 fixed particles .* need about 0\.2 GB"):
+    with pytest.raises(InputError, match=r"500 updated and 500 fixed particles .* need about 0\.1 GB"):
         crowd.update(KEY, crowd.init(KEY), bandit(two_peaks))
 
 
