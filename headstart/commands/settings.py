@@ -34,6 +34,7 @@ class TrainSettings(TypedDict):
     checkpoint_every: int
     deterministic: bool
     replay: int
+    seeds: int
 
 
 def settings_of(options: Train) -> TrainSettings:
@@ -51,6 +52,7 @@ def settings_of(options: Train) -> TrainSettings:
         checkpoint_every=options.checkpoint_every,
         deterministic=options.deterministic,
         replay=replay,
+        seeds=options.seeds,
     )
 
 
@@ -60,7 +62,7 @@ def read_settings(config: dict[str, Any], where: str) -> TrainSettings:
     Raises:
         InputError: one is missing, unknown or of the wrong kind; a hand has been at the file.
     """
-    kept = config["settings"]
+    kept = {"seeds": 1} | config["settings"]  # a run of before there were several has one
     for name in sorted(kept.keys() | TrainSettings.__annotations__.keys()):
         if type(kept.get(name)) is not TrainSettings.__annotations__.get(name):
             raise InputError(
@@ -82,7 +84,7 @@ def require_unchanged(config: dict[str, Any], saved: dict[str, Any], where: str)
     """
     if type(saved.get("settings")) is not dict or type(saved.get("metrics_length")) is not int:
         raise InputError(f"{where}: the checkpoints beside it are not of `headstart train`; they cannot be resumed")
-    now, then = (facts["settings"] | {"seed": facts.get("seed")} for facts in (config, saved))
+    now, then = ({"seeds": 1} | facts["settings"] | {"seed": facts.get("seed")} for facts in (config, saved))
     changed = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
     refused = [
         f"{printable(name)} {then.get(name)!r} → {now.get(name)!r}" for name in changed if name not in CHANGEABLE
@@ -100,7 +102,7 @@ def training_of(settings: TrainSettings) -> Training:
     Raises:
         InputError: for a setting that cannot work.
     """
-    for name in ("steps", "envs", "checkpoint_every", "replay"):
+    for name in ("steps", "envs", "checkpoint_every", "replay", "seeds"):
         if settings[name] < 1:
             raise InputError(f"--{name.replace('_', '-')} {settings[name]}: must be at least 1")
     world = family(settings["family"])
