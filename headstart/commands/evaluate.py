@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from headstart.commands.compiled import arithmetic
+from headstart.commands.diagnosing import diagnosis_lines
 from headstart.commands.settings import distribution_of, learner_of, policy_of
 from headstart.errors import InputError
 from headstart.maths.statistics import bootstrap_interval
@@ -47,6 +48,8 @@ def run(options: Evaluate) -> int:
         highlight=False,
         soft_wrap=True,
     )
+    for line in diagnosis_lines(jax.random.key(options.seed), home, policy, params):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     return 0
 
 
@@ -78,11 +81,11 @@ def policy_of_run(folder: Any) -> tuple[TaskFamily, Any, Any]:
     """Reads a run's policy: where it was learnt, the policy, its parameters."""
     description = bundle.describe(folder)
     home = catalogue.family(str(description.get("family")))
-    name = str(description.get("learner"))
+    name, memory = str(description.get("learner")), str(description.get("memory", "none"))
     if name == "off-policy":
         policy: Any = policy_of(name, home.observation, home.action)
     else:
-        policy = learner_of(name, home, envs=1)[0].policy
+        policy = learner_of(name, home, envs=1, memory=memory)[0].policy
     return home, policy, bundle.load(folder, policy, home.observation)
 
 

@@ -51,7 +51,7 @@ class Findings:
             self.folder / "policies" / f"{found.method.replace(' ', '-')}-{found.seed}",
         )
         place.mkdir(parents=True, exist_ok=True)
-        description = policy_description(self.study.learner_name(found.method)) | {
+        description = policy_description(self.study.learner_name(found.method), self.study.memory) | {
             "family": self.settings["source"],
             "shots": found.shots,
         }
@@ -136,7 +136,7 @@ class Findings:
 
 def job_of(method: str) -> str:
     """Names the piece of work that a method belongs to."""
-    if method == "oracle":
+    if method in ("oracle", "adapted"):
         return "randomized"
     return method.rpartition(" ")[2]
 

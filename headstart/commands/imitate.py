@@ -1,5 +1,8 @@
 """`headstart imitate`: a controller from annotated demonstrations, and what each skill took from past tasks."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +14,8 @@ from headstart.errors import unknown
 from headstart.experiments.imitate import Imitate as Study
 from headstart.experiments.imitate import Imitated, imitate
 from headstart.options import Imitate
+from headstart.report.imitation import write_imitation_report
+from headstart.share.advice import advise
 from headstart.share.select import MODES
 
 
@@ -30,27 +35,43 @@ def run(options: Imitate) -> int:
         modes=modes,  # pyright: ignore[reportArgumentType]
         orders=options.orders,
         accuracy=options.accuracy,
+        accuracies=options.accuracies,
         seed=options.seed,
         out=str(out),
     )
     found = imitate(study)
     console = Console()
-    console.print(skills(found, options.task))
+    past = [one.partition("=")[0] for one in options.past]
+    console.print(skills(found, options.task, past))
+    for line in reasons(found, past):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     for note in found.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"\n{out}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"\n{write_imitation_report(Path(out))}", highlight=False, soft_wrap=True, markup=False)
     return 0
 
 
-def skills(found: Imitated, task: str) -> Table:
-    """Draws a row for each skill: how past tasks were used, and how many demonstrations it needed."""
+def reasons(found: Imitated, past: Sequence[str]) -> list[str]:
+    """Says why each skill is not simply shared, with the first step at which that would be wrong."""
+    lines = []
+    for skill, choice in found.choices.items():
+        word, because = advise(choice, past)
+        if past and word != "share":
+            lines.append(f"{skill}: {because}")
+            lines += [f"  first wrong: {one.first_wrong}" for one in choice.refused[:1] if one.first_wrong]
+    return lines
+
+
+def skills(found: Imitated, task: str, past: Sequence[str]) -> Table:
+    """Draws a row for each skill: what to take from past tasks, and how many demonstrations it needed."""
     table = Table(box=box.SIMPLE_HEAD, title=f"{task}: what each skill was learnt from", title_justify="left")
     table.add_column("skill")
-    table.add_column("mode")
+    if past:
+        table.add_column("advice")
     table.add_column("demonstrations needed", justify="right")
     for skill, choice in found.choices.items():
+        word, _ = advise(choice, past)
         needed = found.enough.get(skill)
-        table.add_row(
-            escape(skill), escape(str(choice.mode or "none holds up")), "never" if needed is None else f"{needed:.1f}"
-        )
+        count = f"{needed:.1f}" if needed is not None else "never" if found.curve else ""
+        table.add_row(escape(skill), *([word] if past else []), count)
     return table

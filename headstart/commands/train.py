@@ -165,7 +165,9 @@ def finish(sitting: Sitting, standing: Standing, writer: Writer) -> None:
     if int(standing.run.env_steps) not in checkpoint.steps(folder.checkpoints):
         save(sitting, standing, writer)
     policy = training.learner.policy
-    description = policy_description(settings["learner"]) | {"family": settings["family"]}
+    description = policy_description(settings["learner"], settings.get("memory", "none")) | {
+        "family": settings["family"]
+    }
     bundle.save(
         folder.path, policy, training.learner.params(standing.run.learner), training.family.observation, description
     )

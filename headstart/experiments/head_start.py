@@ -7,21 +7,29 @@ the same k episodes. The oracle goes on from the randomized source on the target
 Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
 """
 
+import dataclasses
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 from jaxtyping import Array, Key
 
+from headstart.adapt.posterior import Posterior
+from headstart.adapt.randomize import Uniform
+from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect, play
-from headstart.learn.ppo import PPO
-from headstart.nets.policies import GaussianPolicy, SquashedPolicy
+from headstart.experiments.adapted import Adapted, AdaptedArm
+from headstart.experiments.on_splits import on_splits, write_splits
+from headstart.experiments.soft_start import STEPS, SoftStart
+from headstart.learn.on_policy import on_policy
+from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
+from headstart.run.evaluate import Evaluation
 from headstart.run.ledger import Counts, Ledger
 from headstart.run.tape import Tape
 from headstart.run.target import Target
@@ -32,7 +40,7 @@ from headstart.transfer.hand_off import squashed
 from headstart.transfer.off_policy import Experienced, OffPolicy, heir
 from headstart.transfer.policy import Graft, require_same_spaces
 from headstart.transfer.protocol import FewShot, Shot
-from headstart.types import HostFamily, Learner, Params, State, TaskDistribution, TaskFamily
+from headstart.types import HostFamily, Learner, Params, Policy, State, TaskDistribution, TaskFamily
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +123,13 @@ class HeadStart:
         shots: numbers of target episodes to compare.
         scale: how much of everything.
         folder: where the ledgers are kept.
+        adaptation: adapts the simulator to target episodes; None: no such arm.
+        excite: play those episodes in the way that is expected to tell most.
         given: parameters of a policy that is brought along; then nothing is trained on the source.
         fine_tune: how target episodes are learnt from: by PPO, or by SAC that takes the policy over.
+        soft: where sources are learnt softly, and fine-tuned while their temperature falls; then `fine_tune` is unused.
         envs: environments side by side on the source.
+        memory: what every policy remembers.
         attempt: 1, and one more each time that the study is taken up again.
     """
 
@@ -128,16 +140,26 @@ class HeadStart:
     shots: tuple[int, ...]
     scale: Scale
     folder: Path
+    adaptation: Posterior | SimOpt | None = field(default=None, hash=False)
+    excite: bool = False
     given: Params | None = field(default=None, hash=False)
     fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
+    soft: SoftStart | None = None
     envs: int = 64
+    memory: MemoryName = "none"
     attempt: int = 1
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The rows of the table, in their order."""
         kinds = ("nominal", "randomized") if self.given is None else ("given",)
-        return ("scratch", *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")), "oracle")
+        adapted = () if self.adaptation is None else ("adapted",)
+        return (
+            "scratch",
+            *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")),
+            *adapted,
+            "oracle",
+        )
 
     def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Finding]]]:
         """Returns the independent pieces of work of one seed; each yields what it finds as it goes."""
@@ -156,35 +178,49 @@ class HeadStart:
         yield from job()
         yield Finished(seed, name)
 
-    def policy(self) -> GaussianPolicy:
+    def policy(self) -> Any:
         """Returns the policy that sources and the oracle learn."""
-        return GaussianPolicy(observation=self.source.observation, action=self.source.action)  # pyright: ignore
+        return policy_with(self.memory, self.source.observation, self.source.action)
 
-    def policy_of(self, method: str) -> GaussianPolicy | SquashedPolicy:
+    def policy_of(self, method: str) -> Any:
         """Returns the policy that a method ends in."""
+        if self.soft is not None:
+            return self.soft.policy(self.source)
         return squashed(self.policy()) if self.takes_over(method) else self.policy()
 
     def takes_over(self, method: str) -> bool:
         """Tells whether a method learns off-policy; what is evaluated as it came does not learn."""
-        return self.fine_tune == "off-policy" and method.startswith(("scratch", "fine-tune"))
+        off_policy = self.fine_tune == "off-policy" and self.soft is None
+        return off_policy and method.startswith(("scratch", "fine-tune"))
 
     def learner_name(self, method: str) -> str:
         """Names what a method's policy was learnt by, for its bundle."""
+        if self.soft is not None:
+            return "sac"
         return "off-policy" if self.takes_over(method) else "ppo"
 
-    def learner(self) -> PPO:
+    def learner(self) -> Any:
         """Returns how sources and the oracle learn."""
-        return PPO(policy=self.policy(), envs=self.envs)
+        if self.soft is not None:
+            return self.soft.learner(self.source, self.envs, self.scale.source_steps)
+        return on_policy(self.policy(), envs=self.envs)
+
+    def training(self, world: TaskFamily, distribution: TaskDistribution) -> Training:
+        """Returns how a source or the oracle is trained."""
+        steps = 64 if self.soft is None else STEPS
+        return Training(family=world, learner=self.learner(), distribution=distribution, envs=self.envs, steps=steps)
 
     def tuning(self, method: str) -> FineTuning:
         """Returns how target episodes are learnt from: the same for every arm that learns from them.
 
         A policy that is brought along has no value function; it waits for one to be learnt.
         """
+        if self.soft is not None:
+            return self.soft.tuning(self.source)
         if self.takes_over(method):
             return OffPolicy(learner=heir(self.policy()))
-        learner = PPO(
-            policy=self.policy(),
+        learner = on_policy(
+            self.policy(),
             envs=1,
             epochs=10,
             minibatch_size=256,
@@ -210,20 +246,27 @@ class HeadStart:
 
     def transfer(self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False) -> Iterator[Finding]:
         """Trains a source and brings it to the target."""
-        training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
+        training = self.training(self.source, distribution)
         place = self.folder / "sources" / f"{kind}-{seed}"
         state = recalled(place, training.learner)
         if state is None:
             state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
             sealed.write(place, SOURCE, self.scale.source_steps, state, {})
+        if isinstance(self.randomized, Uniform):
+            params, key = self.learner().params(state), key_of(seed, "splits")
+            policy, episodes = self.policy_of("zero-shot"), self.scale.evaluation_episodes
+            worth = on_splits(key, self.source, policy, params, self.randomized, episodes)
+            write_splits(self.folder, kind, seed, worth)
         yield from self.arms(seed, kind, state)
         if oracle:
+            yield from self.adapted(seed, state)
             yield from self.oracle(seed, state)
 
     def bring(self, seed: int) -> Iterator[Finding]:
         """Brings the given policy to the target."""
         state = self.learner().init(key_of(seed, "given"))._replace(params=self.given)
         yield from self.arms(seed, "given", state)
+        yield from self.adapted(seed, state)
         yield from self.oracle(seed, state)
 
     def arms(self, seed: int, kind: str, state: State) -> Iterator[Scored]:
@@ -235,11 +278,37 @@ class HeadStart:
             source = self.known(seed, kind, state) if self.takes_over(method) else state
             yield from self.meet(seed, method, source, shots)
 
+    def adapted(self, seed: int, state: State) -> Iterator[Finding]:
+        """Goes on from a source in the simulator as target episodes say it should be; at k = 0, as it was."""
+        if self.adaptation is None:
+            return
+
+        def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
+            training = self.training(self.source, distribution)
+            after, _ = yield from self.learn(seed, "adapted", training, self.scale.oracle_steps // 2, state)
+            return self.learner().params(after)
+
+        target, ledger = self.target("adapted", seed, max(self.shots))
+        shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
+        arm, policy = AdaptedArm(self.adaptation, shots, self.excite, path), self.policy_of("adapted")
+        greedy: Policy = dataclasses.replace(policy, deterministic=True)
+        key, params, before = key_of(seed, "adapted"), self.learner().params(state), self.randomized
+        for found in arm.meet(key, target, policy, params, learn, before if 0 in self.shots else None):
+            if not isinstance(found, Adapted):
+                yield found
+                continue
+            played = target.run(
+                key_of(seed, "evaluation"), greedy, found.params, self.scale.evaluation_episodes, "evaluation"
+            )
+            returns = Evaluation.of(played).episode_return
+            shot = Shot(found.shots, returns, found.practice, found.params, found.wall_seconds)
+            yield Scored(seed, "adapted", found.shots, shot, ledger.counts())
+
     def oracle(self, seed: int, state: State) -> Iterator[Finding]:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
         family = self.build_target()
         distribution = Fixed(task=family.task())
-        training = Training(family=family, learner=self.learner(), distribution=distribution, envs=self.envs)
+        training = self.training(family, distribution)
         state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps, state)
         for scored in self.meet(seed, "oracle", state, (0,)):
             begun = int(used.finished) + self.envs  # an episode counts from its beginning
@@ -261,16 +330,21 @@ class HeadStart:
         return run.learner, seen
 
     def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:
-        """Lets a policy meet the target through a ledger of its own; what it has given already is read, not played."""
+        """Lets a policy meet the target through a ledger of its own."""
+        target, ledger = self.target(method, seed, max(shots))
+        protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
+        for shot in protocol.meet(key_of(seed, method), target, self.tuning(method), state, key_of(seed, "evaluation")):
+            yield Scored(seed, method, shot.shots, shot, ledger.counts())
+
+    def target(self, method: str, seed: int, budget: int) -> tuple[Target, Ledger]:
+        """Builds the target behind a ledger of its own; what it has given already is read, not played."""
         name = f"{method.replace(' ', '-')}-{seed}"
-        ledger = Ledger(path=self.folder / f"ledger-{name}.json", budget=max(shots))
+        ledger = Ledger(path=self.folder / f"ledger-{name}.json", budget=budget)
         tape = Tape(self.folder / "episodes" / name)
         ledger.settle(tape.counts())
         target = Target(self.build_target, ledger, play, tape)
         require_same_spaces(self.source, target)
-        protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
-        for shot in protocol.meet(key_of(seed, method), target, self.tuning(method), state, key_of(seed, "evaluation")):
-            yield Scored(seed, method, shot.shots, shot, ledger.counts())
+        return target, ledger
 
 
 def recalled(place: Path, learner: Learner) -> State | None:

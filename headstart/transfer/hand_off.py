@@ -23,8 +23,13 @@ def squashed(policy: GaussianPolicy) -> SquashedPolicy:
     """Returns the policy that takes over the network of another.
 
     Raises:
-        InputError: the action space has no bounds to squeeze into.
+        InputError: the policy has a memory, or the action space has no bounds to squeeze into.
     """
+    if not isinstance(policy, GaussianPolicy):
+        raise InputError(
+            f"off-policy fine-tuning cannot take over a {type(policy).__name__}: use --fine-tune on-policy, "
+            "or --memory none"
+        )
     return SquashedPolicy(
         observation=policy.observation,
         action=policy.action,

@@ -183,6 +183,7 @@ OTHERS = {
     "deterministic": True,
     "replay": 4096,
     "seeds": 2,
+    "memory": "history",
     "seed": 1,
 }
 

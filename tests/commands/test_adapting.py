@@ -1,0 +1,74 @@
+"""`headstart transfer --adapt`: the arm from end to end, small, and what is refused before anything begins."""
+
+import json
+
+import numpy as np
+import pytest
+
+from headstart.__main__ import main
+from headstart.experiments.head_start import SCALES, Scale
+from headstart.run.summary import read_summary
+
+SMALL = Scale(seeds=1, source_steps=4_096, oracle_steps=8_192, evaluation_episodes=3, experience_steps=1_024)
+WORDS = ["transfer", "--source", "hopper", "--size", "tiny", "--randomize", "mild", "--adapt", "posterior"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "adapted"
+    before = SCALES["tiny"]
+    SCALES["tiny"] = SMALL
+    try:
+        assert main([*WORDS, "--shots", "0,1,2", "--excite", "--out", str(folder)]) == 0
+    finally:
+        SCALES["tiny"] = before
+    return folder
+
+
+def test_the_adapted_arm_has_an_entry_for_every_k_and_pays_for_it(whole):
+    arms = {arm.shots: arm for arm in read_summary(whole / "summary.json").arms if arm.method == "adapted"}
+    assert sorted(arms) == [0, 1, 2]
+    assert [arms[k].adaptation_episodes for k in (0, 1, 2)] == [0, 1, 2]
+    assert all(np.isfinite(arm.iqm) for arm in arms.values())
+
+
+def test_the_delay_of_the_target_is_found_and_its_motors_are_weaker(whole):
+    record = json.loads((whole / "adaptation-0.json").read_text())
+    names, last = record["parameters"], record["posteriors"][-1]["intervals"]
+    assert last[names.index("delay:action")] == [1.0, 1.0, 1.0]  # every shifted target has it
+    gears = [last[i][1] for i, name in enumerate(names) if name.startswith("gear")]
+    assert np.mean(gears) < 1.0
+    assert record["posteriors"][-1]["simulator_steps"] < 1_000_000
+
+
+def test_the_page_shows_prior_posterior_and_trajectories(whole):
+    page = (whole / "report.html").read_text()
+    for title in ("What the target&#x27;s episodes said about the simulator", "Simulated and measured"):
+        assert title in page
+    assert (whole / "posterior.png").stat().st_size > 10_000 and (whole / "replay.png").stat().st_size > 10_000
+
+
+def test_the_page_gives_all_three_splits_of_both_sources(whole):
+    for kind in ("nominal", "randomized"):
+        returns = json.loads((whole / f"splits-{kind}-0.json").read_text())["returns"]
+        assert {name: len(part) for name, part in returns.items()} == {
+            "default": 3, "interpolation": 3, "extrapolation": 3
+        }  # fmt: skip
+    assert "outside the ranges" in (whole / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--adapt", "posterior", "--shots", "0"], "no target episode is allowed"),
+        (["--excite", "--shots", "0,1"], "--adapt posterior"),
+        (["--adapt", "simopt", "--excite"], "only the posterior"),
+        (["--source", "pusher", "--adapt", "posterior"], "simopt"),
+        (["--source", "pendulum", "--target", "gym:Pendulum-v1", "--adapt", "posterior"], "no one-step prediction"),
+    ],
+)
+def test_what_cannot_work_is_one_line_and_leaves_nothing_behind(words, says, tmp_path, capsys):
+    assert main(["transfer", *words, "--size", "tiny", "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert says in error and len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
