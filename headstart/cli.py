@@ -14,7 +14,7 @@ from headstart.errors import InputError, unknown
 from headstart.options import Command
 
 MODULES = {"list": "listing"}
-NAMES = ("transfer", "train", "evaluate", "resume", "report", "imitate", "list", "doctor", "check")
+NAMES = ("transfer", "train", "evaluate", "resume", "report", "imitate", "reproduce", "list", "doctor", "check")
 
 
 def run(options: Any) -> int:

@@ -9,6 +9,7 @@ import tyro
 from headstart.errors import InputError
 
 Size = Literal["tiny", "small", "full"]
+Memory = Literal["none", "history", "gru", "lstm"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,22 @@ class Transfer:
     """The first of the seeds."""
     randomize: Literal["mild", "moderate", "wide", "peng"] = "moderate"
     """How far the randomized source spreads its dynamics."""
+    memory: Memory = "none"
+    """What policies remember: nothing, the last 8 steps, or what a recurrent cell keeps."""
+    adapt: Literal["none", "simopt", "posterior"] = "none"
+    """Adapt the simulator to the target's episodes and go on training in it, as one more arm."""
+    excite: bool = False
+    """Play those episodes in the way that is expected to tell most about the simulator."""
     from_run: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """An earlier run whose policy is the source, instead of pretraining."""
+    fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
+    """How target episodes are learnt from: each batch once by PPO, or all of them many times by SAC."""
+    pretrain: Literal["plain", "soft"] = "plain"
+    """soft: every arm learns by SAC, sources at a constant temperature that falls while they are fine-tuned."""
+    anneal: str = "0.1,0.001,5000"
+    """With --pretrain soft: temperature of pretraining, temperature at the end, gradient steps between the two."""
+    adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """A JSON table that makes a target of other spaces fit the source; docs/environment.md says how to write one."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the run; default: a new one under runs/."""
     deterministic: bool = False
@@ -53,6 +68,8 @@ class Train:
     """Environment steps in all."""
     randomize: Literal["none", "mild", "moderate", "wide", "peng"] = "none"
     """How far to spread the dynamics."""
+    memory: Memory = "none"
+    """What the policy remembers (ppo only): nothing, the last 8 steps, or what a recurrent cell keeps."""
     envs: int = 64
     """Environments side by side."""
     seed: int = 0
@@ -73,6 +90,10 @@ class Evaluate:
     """Folder of the run."""
     target: str | None = None
     """Another world to play in: a family, `gym:ID`, or `package.module:function`; default: the run's own."""
+    adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """A JSON table that makes a target of other spaces fit the policy."""
+    randomize: Literal["none", "mild", "moderate", "wide", "peng", "own"] = "none"
+    """Dynamics to draw for each episode; own: let a target go on changing its own, which is refused otherwise."""
     episodes: int = 20
     """How many."""
     seed: int = 0
@@ -120,6 +141,28 @@ class Imitate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reproduce:
+    """Measure a claim of the lecture again, and keep the numbers with the command that made them."""
+
+    claim: tyro.conf.Positional[str]
+    """Which; `headstart list` names them."""
+    size: Size = "small"
+    """tiny: seconds; small: minutes on two cores; full: the whole study."""
+    seeds: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """How many independent repetitions; the size's own number if not given."""
+    seed: int = 0
+    """The first of the seeds."""
+    source: Annotated[str | None, tyro.conf.arg(metavar="SOURCE")] = None
+    """What to learn on first, where the claim has a source."""
+    target: Annotated[str | None, tyro.conf.arg(metavar="TARGET")] = None
+    """What to transfer to, where the claim has a target."""
+    demonstrations: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Recorded demonstrations, where the claim is about imitation; default: those of a simulated teacher."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of the run; default: a new one under runs/."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class List:
     """Name everything that can be named on this command line."""
 
@@ -146,6 +189,7 @@ Command = (
     | Annotated[Resume, tyro.conf.subcommand("resume")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Imitate, tyro.conf.subcommand("imitate")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Check, tyro.conf.subcommand("check")]

@@ -247,6 +247,74 @@ class HiddenParameter:
         return Outcome(state + 1, jnp.where(state == 1, paid, 0.0), state == 1, NEVER, ALWAYS)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FeltParameter:
+    """The sign of the actuator is never shown, only felt: a first push moves what is seen, the third step pays.
+
+    Step 0: the push a is free. Step 1 shows sign · a. Step 2 shows nothing and pays sign · a. Who remembers push and
+    effect earns 1, and who does not earns 0 in the mean.
+    """
+
+    kind = "jax"
+    horizon = None
+    name = "felt_parameter"
+    observation = OBSERVATION
+    action = ACTION
+    dynamics = ParameterSpace((Parameter(name="sign:actuator", unit="1", nominal=1.0, low=-1.0, high=1.0),))
+    rewards = ParameterSpace()
+
+    def task(self):
+        return Task({"sign:actuator": jnp.ones(())}, {"unused": jnp.zeros(())})
+
+    def sample(self, key, n):
+        return Task({"sign:actuator": jax.random.rademacher(key, (n,), jnp.float32)}, {"unused": jnp.zeros(n)})
+
+    def reset(self, key, task):
+        return {"step": jnp.zeros(()), "effect": jnp.zeros(())}
+
+    def observe(self, state, task):
+        return jnp.where(state["step"] == 1, state["effect"], 0.0)[None]
+
+    def step(self, key, state, action, task):
+        effect = jnp.clip(action[0], -1.0, 1.0) * task.dynamics["sign:actuator"]
+        last = state["step"] == 2
+        return Outcome({"step": state["step"] + 1, "effect": effect}, jnp.where(last, effect, 0.0), last, NEVER, ALWAYS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiddenBonus:
+    """`ActionMatters` plus ± `bonus`, whatever is done, by a sign that nobody sees.
+
+    V = sign · bonus for who knows the sign; who does not is wrong by `bonus`², and learns from advantages that drown in
+    it. Telling the critic must help the policy, which is not told.
+    """
+
+    bonus: ClassVar[float] = 5.0
+    kind = "jax"
+    horizon = None
+    name = "hidden_bonus"
+    observation = OBSERVATION
+    action = ACTION
+    dynamics = ParameterSpace((Parameter(name="sign:bonus", unit="1", nominal=1.0, low=-1.0, high=1.0),))
+    rewards = ParameterSpace()
+
+    def task(self):
+        return Task({"sign:bonus": jnp.ones(())}, {"unused": jnp.zeros(())})
+
+    def sample(self, key, n):
+        return Task({"sign:bonus": jax.random.rademacher(key, (n,), jnp.float32)}, {"unused": jnp.zeros(n)})
+
+    def reset(self, key, task):
+        return jax.random.rademacher(key, (), jnp.float32)
+
+    def observe(self, state, task):
+        return state[None]
+
+    def step(self, key, state, action, task):
+        paid = self.bonus * task.dynamics["sign:bonus"] - (action[0] - 0.5 * state) ** 2
+        return Outcome(state, paid, ALWAYS, NEVER, ALWAYS)
+
+
 def repeated(task: Task, n: int) -> Task:
     """A batch of the same task."""
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (n, *x.shape)), task)

@@ -102,6 +102,7 @@ def speed():
     ppo, sac = result("ppo_hopper.json")["found"], result("sac_updates.json")
     hopper, scan = result("collection.json")["families"]["hopper"], result("jax_collection.json")
     maze = max(row["steps_per_second"] for row in scan["rows"] if row["family"] == "point_maze")
+    memory = result("recurrent_ppo.json")["found"]
     rows = [
         ("PPO training beside sbx", ppo["sbx"]["ratio"], 3.0, "×", "ppo_hopper"),
         ("PPO training beside Stable-Baselines3", ppo["stable_baselines3"]["ratio"], 4.0, "×", "ppo_hopper"),
@@ -110,6 +111,10 @@ def speed():
         ("SAC beside the machine's own matrix products", sac["share_of_matrix_products"], 0.7, "×", "sac_updates"),
         ("point maze in `collect`", maze / 1e6, 1.0, "M steps/s", "jax_collection"),
         ("reset with other dynamics beside compiling anew", hopper["reset"]["ratio"], 10.0, "×", "collection"),
+        *(
+            (f"PPO with {name} beside PPO without memory", memory[kind]["ratio"], 0.4, "×", "recurrent_ppo")
+            for kind, name in (("gru", "a GRU"), ("lstm", "an LSTM"))
+        ),
     ]
     lines = ["| | measured | goal | | file |", "|---|---|---|---|---|"]
     for name, value, goal, unit, file in rows:

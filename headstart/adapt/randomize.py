@@ -19,8 +19,8 @@ from headstart.types import Metrics, Task, TaskFamily
 
 Ranges = Mapping[str, tuple[float, float]]
 
-# Factors on nominal by pattern; delay and noise, whose nominal is 0, are absolute. Of a contact's friction the floor's
-# share varies: it multiplies that of each foot.
+# Factors on nominal by pattern; delay, jitter and noise, whose nominal is 0, are absolute. Of a contact's friction the
+# floor's share varies: it multiplies that of each foot.
 # mild: what simulators of legged robots vary as a matter of course (Playground's Go1, Isaac Lab)
 _MILD = {
     "mass:*": (0.9, 1.1),
@@ -70,12 +70,13 @@ _PENG = {
     "gear:*": (0.5, 2.0),
     "torque:*": (0.5, 2.0),
     "force:*": (0.5, 2.0),
+    "jitter:delay": (0.025, 0.2),  # λ of 125 to 1000 a second, of control steps of 0.04 s
     "noise:observation": (0.05, 0.05),
 }
 # Compiled code rounds an exponential otherwise in the last, incomplete vector of a row than in the others, and a task
 # must not depend on how many are drawn beside it: so rows are drawn in whole vectors, and cut afterwards.
 LANES = 16
-_ABSOLUTE = ("delay:action", "noise:observation")
+_ABSOLUTE = ("delay:action", "jitter:delay", "noise:observation")
 PRESETS = {"mild": _MILD, "moderate": _MODERATE, "wide": _WIDE, "peng": _PENG}
 
 
@@ -147,7 +148,7 @@ class Uniform:
         if not self.drawn:
             return task
         names = jnp.array([zlib.crc32(drawn.draw.encode()) for drawn in self.drawn], jnp.uint32)
-        unit = _unit(key, names, -(-n // LANES) * LANES)
+        unit = unit_draws(key, names, -(-n // LANES) * LANES)
         values = jax.lax.optimization_barrier(tuple(_place(unit[i], each) for i, each in enumerate(self.drawn)))
         drawn = {each.parameter.name: value[:n] for each, value in zip(self.drawn, values, strict=True)}
         return task._replace(dynamics={**task.dynamics, **drawn})
@@ -206,7 +207,8 @@ def _matching(space: ParameterSpace, pattern: str) -> list[Parameter]:
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _unit(key: Key[Array, ""], names: UInt32[Array, " parameter"], n: int) -> Float[Array, "parameter n"]:
+def unit_draws(key: Key[Array, ""], names: UInt32[Array, " parameter"], n: int) -> Float[Array, "parameter n"]:
+    """Draws from [0, 1): each number by (key, name, row) alone. `n` should be a multiple of `LANES`."""
     rows = jnp.arange(n, dtype=jnp.uint32)
     own = jax.vmap(jax.random.fold_in, (None, 0))(key, names)
     keys = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))(own, rows)

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.options import Doctor
+from headstart.tasks.opengl import SOFTWARE
 
 Verdict = Literal["fine", "note", "problem"]
 MARKS: dict[Verdict, str] = {"fine": "[green]✓[/]", "note": "[yellow]•[/]", "problem": "[red]✗[/]"}
@@ -22,11 +23,19 @@ LEAST_DISK = 1 << 30
 LEAST_MEMORY = 2 << 30
 
 RENDER_PROBE = """
-import mujoco
-model = mujoco.MjModel.from_xml_string('<mujoco><worldbody><geom size=".1"/></worldbody></mujoco>')
-with mujoco.Renderer(model, 32, 32) as renderer:
+import mujoco, time
+model = mujoco.MjModel.from_xml_string('''<mujoco><worldbody><light pos="0 0 3"/>
+<geom type="plane" size="5 5 .1"/><geom size=".2" pos="0 0 .3"/></worldbody></mujoco>''')
+with mujoco.Renderer(model, 64, 64) as renderer:
     renderer.update_scene(mujoco.MjData(model))
     renderer.render()
+    began = time.perf_counter()
+    for _ in range(20):
+        renderer.render()
+    rate = 20 / (time.perf_counter() - began)
+    from OpenGL import GL
+    name = GL.glGetString(GL.GL_RENDERER)
+    print(f"{rate:,.0f} frames/s of 64×64 by {name.decode('ascii', 'replace') if name else 'an unnamed driver'}")
 """
 JAX_PROBE = "import jax; print(', '.join(f'{d.platform} {d.device_kind}' for d in jax.devices()))"
 
@@ -122,7 +131,9 @@ def rendering() -> Iterator[Finding]:
     for backend in ("egl", "osmesa", "glfw"):
         status, said = probe(RENDER_PROBE, {"MUJOCO_GL": backend})
         if status == 0:
-            yield Finding("fine", f"OpenGL by {backend}", "works")
+            slow = any(word in said.lower() for word in SOFTWARE)
+            more = f"; in software, so films are cast by rays unless MUJOCO_GL={backend} is set" if slow else ""
+            yield Finding("note" if slow else "fine", f"OpenGL by {backend}", said + more)
         else:
             yield Finding("note", f"OpenGL by {backend}", f"no ({said}); films are drawn by casting rays instead")
 

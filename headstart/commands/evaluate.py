@@ -8,17 +8,20 @@ import numpy as np
 from rich.console import Console
 
 from headstart.commands.compiled import arithmetic
-from headstart.commands.settings import learner_of
+from headstart.commands.diagnosing import diagnosis_lines
+from headstart.commands.settings import distribution_of, learner_of, policy_of
 from headstart.errors import InputError
 from headstart.maths.statistics import bootstrap_interval
 from headstart.options import Evaluate
 from headstart.run import bundle
 from headstart.run.evaluate import evaluate
 from headstart.tasks import catalogue
-from headstart.tasks.fixed import Fixed
+from headstart.tasks.gymnasium_world import GymnasiumFamily
+from headstart.tasks.own_randomness import changing_dynamics
 from headstart.tasks.targets import target
+from headstart.transfer.adapters import adapted, read_adapter
 from headstart.transfer.policy import require_same_spaces
-from headstart.types import TaskFamily
+from headstart.types import Task, TaskFamily
 
 
 def run(options: Evaluate) -> int:
@@ -27,11 +30,15 @@ def run(options: Evaluate) -> int:
     if options.episodes < 1:
         raise InputError(f"--episodes {options.episodes}: at least 1 is needed")
     home, policy, params = policy_of_run(options.folder)
-    world = home if options.target is None else world_of(options.target)
+    world: Any = home if options.target is None else world_of(options.target)
+    own = world
+    if options.adapter is not None and world.kind == "host":
+        world = adapted(world, home, read_adapter(options.adapter))
     require_same_spaces(home, world)
-    tasks = Fixed(task=world.task()).sample(jax.random.key(0), (), options.episodes)
+    tasks = tasks_of(options, own)
     greedy = dataclasses.replace(policy, deterministic=True)
-    result = evaluate(jax.random.key(options.seed), world, greedy, params, tasks, options.episodes)
+    key, asked = jax.random.key(options.seed), options.randomize != "none"
+    result = evaluate(key, world, greedy, params, tasks, options.episodes, randomized=asked)
     console = Console()
     interval = bootstrap_interval(result.episode_return[:, None])
     console.print(
@@ -41,16 +48,45 @@ def run(options: Evaluate) -> int:
         highlight=False,
         soft_wrap=True,
     )
+    for line in diagnosis_lines(jax.random.key(options.seed), home, policy, params):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     return 0
+
+
+def tasks_of(options: Evaluate, world: Any) -> Task:
+    """Returns what is played: the plain world, unless something else was asked for.
+
+    Raises:
+        InputError: a target changes its dynamics by itself and nobody asked for it, or they cannot be changed.
+    """
+    if isinstance(world, GymnasiumFamily):
+        if options.randomize not in ("none", "own"):
+            raise InputError(f"--randomize {options.randomize}: the dynamics of {world.name!r} cannot be set")
+        changing = changing_dynamics(world.source, dict(world.arguments)) if options.randomize == "none" else []
+        if changing:
+            named = ", ".join(changing[:4])
+            raise InputError(
+                f"--target {options.target}: changes its own dynamics from episode to episode ({named}); turn that off "
+                "in it, or ask for it by --randomize own"
+            )
+        return world.task()
+    if options.randomize == "own":
+        raise InputError(f"--randomize own: {world.name!r} has no randomization of its own; name a preset")
+    distribution: Any = distribution_of(options.randomize, world)
+    key = jax.random.key(options.seed)
+    return distribution.sample(key, distribution.init(key), options.episodes)
 
 
 def policy_of_run(folder: Any) -> tuple[TaskFamily, Any, Any]:
     """Reads a run's policy: where it was learnt, the policy, its parameters."""
     description = bundle.describe(folder)
     home = catalogue.family(str(description.get("family")))
-    learner, _ = learner_of(str(description.get("learner")), home, envs=1)
-    params = bundle.load(folder, learner.policy, home.observation)
-    return home, learner.policy, params
+    name, memory = str(description.get("learner")), str(description.get("memory", "none"))
+    if name == "off-policy":
+        policy: Any = policy_of(name, home.observation, home.action)
+    else:
+        policy = learner_of(name, home, envs=1, memory=memory)[0].policy
+    return home, policy, bundle.load(folder, policy, home.observation)
 
 
 def world_of(name: str) -> TaskFamily:

@@ -46,9 +46,15 @@ class Findings:
     def add(self, found: Scored) -> None:
         """Takes one more evaluation in, and keeps the policy that it was of."""
         self.scored.append(found)
-        policy, place = self.study.policy(), self.folder / "policies" / f"{found.method.replace(' ', '-')}-{found.seed}"
+        policy, place = (
+            self.study.policy_of(found.method),
+            self.folder / "policies" / f"{found.method.replace(' ', '-')}-{found.seed}",
+        )
         place.mkdir(parents=True, exist_ok=True)
-        description = policy_description("ppo") | {"family": self.settings["source"], "shots": found.shots}
+        description = policy_description(self.study.learner_name(found.method), self.study.memory) | {
+            "family": self.settings["source"],
+            "shots": found.shots,
+        }
         bundle.save(place, policy, found.shot.params, policy.observation, description)
 
     def finish(self, found: Finished) -> None:
@@ -108,6 +114,7 @@ class Findings:
 
     def summary(self, wall_seconds: float) -> summary.Summary:
         """Returns what is written at the end."""
+        lost = {(found.seed, found.method): found.counts.lost_episodes for found in self.scored}
         return summary.Summary(
             source=self.settings["source"],
             target=self.settings["target"],
@@ -120,6 +127,7 @@ class Findings:
             extra={
                 "source_steps": self.study.scale.source_steps if self.study.given is None else 0,
                 "attempts": self.study.attempt,
+                "lost_episodes": sum(lost.values()),  # begun on the target and cut by a crash, none of them learnt from
                 "command": command_line({"command": "transfer", "settings": self.settings}),
                 "wall_seconds": round(wall_seconds, 1),  # of this attempt
             },
@@ -128,7 +136,7 @@ class Findings:
 
 def job_of(method: str) -> str:
     """Names the piece of work that a method belongs to."""
-    if method == "oracle":
+    if method in ("oracle", "adapted"):
         return "randomized"
     return method.rpartition(" ")[2]
 

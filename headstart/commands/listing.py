@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 import headstart.learn as learn
-import headstart.nets.policies as policies
+import headstart.nets as nets
+from headstart.experiments.claims import CLAIMS
 from headstart.options import List
 from headstart.tasks import catalogue, targets
 
@@ -25,7 +26,8 @@ def run(options: List) -> int:
             "package.module:function": "any function that returns one",
         },
         "learners": {it.__name__: first_line(it) for it in learn.ALL},
-        "policies": {it.__name__: first_line(it) for it in policies.ALL},
+        "policies": {it.__name__: first_line(it) for it in nets.ALL},
+        "claims (reproduce)": {name: it.says for name, it in CLAIMS.items()},
     }
     for title, entries in sections.items():
         table = Table(

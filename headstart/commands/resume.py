@@ -18,4 +18,8 @@ def run(options: Resume) -> int:
         from headstart.commands.transfer import resume
 
         return resume(options.folder)
+    if config["command"] == "reproduce":
+        from headstart.commands.reproduce import resume
+
+        return resume(options.folder)
     raise InputError(f"{options.folder}: a run of {config['command']!r} cannot be resumed; run it again")

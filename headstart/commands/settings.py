@@ -4,21 +4,24 @@ from typing import Any, TypedDict
 
 from headstart.adapt.randomize import preset
 from headstart.errors import InputError, unknown
-from headstart.learn.ppo import PPO
+from headstart.learn.on_policy import on_policy
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
-from headstart.nets.policies import CategoricalPolicy, GaussianPolicy, SquashedPolicy
+from headstart.nets.memory import policy_with
+from headstart.nets.policies import SquashedPolicy
 from headstart.options import Train
 from headstart.run.strict_json import printable
 from headstart.run.train import Training
 from headstart.spaces import Discrete
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
+from headstart.transfer.hand_off import squashed
 from headstart.types import Learner, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64  # of each environment, for PPO
 REPLAY_STEPS = 8  # likewise, for SAC: it learns more often
 REPLAY_LEAST, REPLAY_MOST = 1 << 10, 1_000_000  # transitions kept
+EARLIER = {"memory": "none"}  # what runs were made with that do not say
 CHANGEABLE = ("steps", "checkpoint_every")  # between two sittings of one run; all else would make it another run
 
 
@@ -33,6 +36,7 @@ class TrainSettings(TypedDict):
     checkpoint_every: int
     deterministic: bool
     replay: int
+    memory: str
 
 
 def settings_of(options: Train) -> TrainSettings:
@@ -50,6 +54,7 @@ def settings_of(options: Train) -> TrainSettings:
         checkpoint_every=options.checkpoint_every,
         deterministic=options.deterministic,
         replay=replay,
+        memory=options.memory,
     )
 
 
@@ -59,7 +64,7 @@ def read_settings(config: dict[str, Any], where: str) -> TrainSettings:
     Raises:
         InputError: one is missing, unknown or of the wrong kind; a hand has been at the file.
     """
-    kept = config["settings"]
+    kept = EARLIER | config["settings"]
     for name in sorted(kept.keys() | TrainSettings.__annotations__.keys()):
         if type(kept.get(name)) is not TrainSettings.__annotations__.get(name):
             raise InputError(
@@ -81,7 +86,7 @@ def require_unchanged(config: dict[str, Any], saved: dict[str, Any], where: str)
     """
     if type(saved.get("settings")) is not dict or type(saved.get("metrics_length")) is not int:
         raise InputError(f"{where}: the checkpoints beside it are not of `headstart train`; they cannot be resumed")
-    now, then = (facts["settings"] | {"seed": facts.get("seed")} for facts in (config, saved))
+    now, then = (EARLIER | facts["settings"] | {"seed": facts.get("seed")} for facts in (config, saved))
     changed = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
     refused = [
         f"{printable(name)} {then.get(name)!r} → {now.get(name)!r}" for name in changed if name not in CHANGEABLE
@@ -103,30 +108,34 @@ def training_of(settings: TrainSettings) -> Training:
         if settings[name] < 1:
             raise InputError(f"--{name.replace('_', '-')} {settings[name]}: must be at least 1")
     world = family(settings["family"])
-    learner, steps = learner_of(settings["learner"], world, settings["envs"], settings["replay"])
+    learner, steps = learner_of(settings["learner"], world, settings["envs"], settings["replay"], settings["memory"])
     distribution = distribution_of(settings["randomize"], world)
     return Training(family=world, learner=learner, distribution=distribution, envs=settings["envs"], steps=steps)
 
 
-def learner_of(name: str, world: TaskFamily, envs: int, replay: int = REPLAY_MOST) -> tuple[Learner, int]:
+def learner_of(
+    name: str, world: TaskFamily, envs: int, replay: int = REPLAY_MOST, memory: str = "none"
+) -> tuple[Learner, int]:
     """Builds a learner, and says how many steps of each environment it wants at a time."""
     if name not in ("ppo", "sac"):
         raise unknown("learner", name, ("ppo", "sac"))
     if name == "ppo":
-        return PPO(policy=policy_of(name, world.observation, world.action), envs=envs), ROLLOUT_STEPS
+        return on_policy(policy_of(name, world.observation, world.action, memory), envs=envs), ROLLOUT_STEPS
+    if memory != "none":
+        raise InputError(f"--memory {memory}: --learner sac learns from single steps; use --learner ppo")
     if isinstance(world.action, Discrete):
         raise InputError(f"--learner sac: {world.name!r} has discrete actions; use --learner ppo")
     sac = SAC(policy=policy_of(name, world.observation, world.action))
     return Replayed(learner=sac, updates=envs * REPLAY_STEPS, capacity=replay), REPLAY_STEPS
 
 
-def policy_of(learner: str, observation: Any, action: Any) -> Any:
+def policy_of(learner: str, observation: Any, action: Any, memory: str = "none") -> Any:
     """Builds the policy that a learner wants in given spaces."""
+    if learner == "off-policy":  # SAC that has taken the policy of a source over
+        return squashed(policy_of("ppo", observation, action))
     if learner == "sac":
         return SquashedPolicy(observation=observation, action=action)
-    if isinstance(action, Discrete):
-        return CategoricalPolicy(observation=observation, action=action)
-    return GaussianPolicy(observation=observation, action=action)
+    return policy_with(memory, observation, action)  # pyright: ignore[reportArgumentType]
 
 
 def distribution_of(randomize: str, world: TaskFamily) -> TaskDistribution:
@@ -134,6 +143,6 @@ def distribution_of(randomize: str, world: TaskFamily) -> TaskDistribution:
     return Fixed(task=world.task()) if randomize == "none" else preset(world, randomize)
 
 
-def policy_description(learner: str) -> dict[str, Any]:
+def policy_description(learner: str, memory: str = "none") -> dict[str, Any]:
     """Says in plain JSON how to build a policy again, for its bundle."""
-    return {"learner": learner}
+    return {"learner": learner, "memory": memory}

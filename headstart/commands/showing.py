@@ -22,13 +22,16 @@ SAMPLES = 200  # tasks of the randomized source in the picture of its spread
 def write_showing(study: HeadStart, target: str, seed: int, path: Path) -> str | None:
     """Films what one seed's policies do on the target; returns why not, where that cannot be done."""
     panels = []
-    policy = dataclasses.replace(study.policy(), deterministic=True)
     for method in study.methods:
         place = path / "policies" / f"{method.replace(' ', '-')}-{seed}"
         if not method.startswith(SHOWN) or not place.is_dir():
             continue
         family, shots = study.build_target(), bundle.describe(place)["shots"]
-        params = bundle.load(place, study.policy(), policy.observation)
+        policy = study.policy_of(method)
+        params, policy = (
+            bundle.load(place, policy, policy.observation),
+            dataclasses.replace(policy, deterministic=True),
+        )
         try:
             clip = film(jax.random.key(0), family, policy, params, family.task())
         except (InputError, Fault) as error:

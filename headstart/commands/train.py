@@ -114,17 +114,20 @@ def go_on(sitting: Sitting, standing: Standing, length: int) -> int:
             step = int(progress.run.env_steps)
             fps = (step - first) / (time.monotonic() - began)
             row = {**episodes.metrics(standing.episodes), **numbers(progress.metrics)}
-            writer.append(step, row if settings["deterministic"] else {**row, "time/fps": fps})
-            board.append(step, row)
+            timed = {**row, "time/fps": fps}
+            writer.append(step, row if settings["deterministic"] else timed)
+            board.append(step, timed)
             note = f"{note_of(standing)} · {fps:,.0f} steps/s"
             bar.update(task, completed=step, note=note)
             if not console.is_terminal and time.monotonic() - spoken > SPOKEN_SECONDS:
                 spoken = time.monotonic()
                 console.print(f"{step:,} of {total:,} steps, {note}", highlight=False)
             if step - saved >= settings["checkpoint_every"] or sitting.stop.requested:
+                board.flush()
                 save(sitting, standing, writer)
                 saved = step
                 leave(sitting, console)
+        board.flush()
         finish(sitting, standing, writer)
     board.close()
     said = f"{folder.path}: {int(standing.run.env_steps):,} steps, {note_of(standing)}"
@@ -153,7 +156,9 @@ def finish(sitting: Sitting, standing: Standing, writer: Writer) -> None:
     if int(standing.run.env_steps) not in checkpoint.steps(folder.checkpoints):
         save(sitting, standing, writer)
     policy = training.learner.policy
-    description = policy_description(settings["learner"]) | {"family": settings["family"]}
+    description = policy_description(settings["learner"], settings.get("memory", "none")) | {
+        "family": settings["family"]
+    }
     bundle.save(
         folder.path, policy, training.learner.params(standing.run.learner), training.family.observation, description
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from headstart.adapt.methods import adaptation
 from headstart.adapt.randomize import preset
 from headstart.commands.compiled import arithmetic
 from headstart.commands.evaluate import policy_of_run
@@ -17,21 +18,24 @@ from headstart.commands.findings import Findings
 from headstart.commands.folders import new_folder
 from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
-from headstart.errors import InputError, Interrupted
+from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
-from headstart.nets.policies import GaussianPolicy
+from headstart.experiments.soft_start import SoftStart, read_schedule
+from headstart.nets.policies import SquashedPolicy
 from headstart.options import Transfer, whole_numbers
 from headstart.report.page import write_report
-from headstart.run import lock
+from headstart.run import bundle, disk, lock, strict_json
 from headstart.run.fan_out import fan_out
 from headstart.run.metrics import Writer
-from headstart.run.record import RunFolder, create_run, read_config
+from headstart.run.record import RunFolder, create_run, read_config, read_json
 from headstart.run.summary import write_summary
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
+from headstart.transfer.adapters import adapted, read_adapter
 from headstart.transfer.policy import require_same_spaces
 
+ATTEMPTS = "attempts.json"
 WORKERS = 2  # pieces of work at a time: while one thinks on one core, the other's physics runs
 
 
@@ -45,14 +49,13 @@ def run(options: Transfer) -> int:
 
 
 def resume(path: Path) -> int:
-    """Takes an interrupted study up again: what was finished stays, the rest is begun anew.
+    """Takes an interrupted study up again: what was finished stays, the rest goes on.
 
-    What an interrupted piece of work had used of the target stays in its ledger; the new attempt has one of its own.
+    The target is not asked again for episodes that it has finished: they are kept. One that was cut counts as lost.
     """
     settings = read_config(path)["settings"]
-    attempts = [int(ledger.stem.rpartition("-")[2]) for ledger in path.glob("ledger-*-attempt-*.json")]
     with lock.hold(path):
-        return carry_out(Plan.of(settings, path, 1 + max(attempts, default=1)))
+        return carry_out(Plan.of(settings, path, 1 + attempts_of(path)))
 
 
 def carry_out(plan: "Plan") -> int:
@@ -60,6 +63,7 @@ def carry_out(plan: "Plan") -> int:
     study, folder, console, began = plan.study, plan.folder, Console(), time.monotonic()
     findings = Findings(study, folder.path, plan.settings)
     findings.recall()
+    disk.replace_file(folder.path / ATTEMPTS, strict_json.encode({"format": 1, "attempts": study.attempt}) + b"\n")
     over = {(job.seed, job.job) for job in findings.finished}
     jobs = [job for seed in plan.seeds for name, job in study.jobs(seed).items() if (seed, name) not in over]
     display = Display(console, plan.title, study.shots, study.methods)
@@ -82,12 +86,36 @@ def carry_out(plan: "Plan") -> int:
     return 0
 
 
+def soft_start(settings: dict[str, Any]) -> SoftStart | None:
+    """Returns how soft sources are learnt and fine-tuned, where they are asked for.
+
+    Raises:
+        InputError: the schedule is none, or a policy is brought along, which was pretrained already.
+    """
+    if settings.get("pretrain", "plain") == "plain":
+        return None
+    if settings["from"] is not None:
+        raise InputError(f"--pretrain soft --from {settings['from']}: that policy is pretrained already; leave one out")
+    for name in ("memory", "adapt"):
+        if settings.get(name, "none") != "none":
+            raise InputError(f"--pretrain soft --{name} {settings[name]}: SAC does not do both; leave one out")
+    return SoftStart(schedule=read_schedule(settings["anneal"]))
+
+
+def attempts_of(path: Path) -> int:
+    """Returns how often a study was begun or taken up so far; where that is not written down, once."""
+    if not (path / ATTEMPTS).exists():
+        return 1
+    found = read_json(path / ATTEMPTS, 1 << 10, ATTEMPTS).get("attempts")
+    return found if type(found) is int and 0 < found < 1 << 31 else 1
+
+
 @contextmanager
 def resumable(folder: Path, console: Console) -> Iterator[None]:
     """Says how to go on, where the work is interrupted."""
     try:
         yield
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt, Fault):
         words = shlex.join(["headstart", "resume", str(folder)])
         console.print(f"what was finished is saved; go on with: {words}", highlight=False, soft_wrap=True)
         raise
@@ -118,12 +146,16 @@ class Plan:
         Raises:
             InputError: for the first setting that cannot work.
         """
-        source, there, given = family(settings["source"]), target(settings["target"]), None
+        there: Any = target(settings["target"])
+        source, given = family(settings["source"]), None
         if settings["from"] is not None:
             source, policy, given = policy_of_run(Path(settings["from"]))
-            if not isinstance(policy, GaussianPolicy):
+            if isinstance(policy, SquashedPolicy):
                 raise InputError(f"--from {settings['from']}: was learnt by SAC; give a run of `--learner ppo`")
-            settings = {**settings, "source": source.name}
+            memory = str(bundle.describe(Path(settings["from"])).get("memory", "none"))
+            settings = {**settings, "source": source.name, "memory": memory}
+        if settings.get("adapter"):
+            there = adapted(there, source, settings["adapter"])
         require_same_spaces(source, there)
         if there.name == source.name:
             raise InputError(f"--target {settings['target']}: is the source itself; name another target")
@@ -135,9 +167,15 @@ class Plan:
             shots=tuple(settings["shots"]),
             scale=SCALES[settings["size"]],
             folder=path,
+            adaptation=adapting(settings, source),
+            excite=settings.get("excite", False),
             given=given,
+            fine_tune=settings.get("fine_tune", "on-policy"),
+            soft=soft_start(settings),
+            memory=settings.get("memory", "none"),
             attempt=attempt,
         )
+        study.policy_of("fine-tune")  # refuses what cannot be taken over before anything is learnt
         title = f"{settings['source']} → {settings['target']}: return after k target episodes"
         seeds = tuple(settings["seeds"])
         return cls(study=study, seeds=seeds, folder=RunFolder(path=path), settings=settings, title=title)
@@ -146,6 +184,8 @@ class Plan:
 def settings_of(options: Transfer) -> dict[str, Any]:
     """Resolves the words of the command line to plain JSON. Raises `InputError` for numbers that cannot work."""
     count = SCALES[options.size].seeds if options.seeds is None else options.seeds
+    if options.pretrain == "soft":
+        read_schedule(options.anneal)
     if not 1 <= count <= 1000 or not 0 <= options.seed < 1 << 31:
         raise InputError(f"--seeds {count} --seed {options.seed}: 1 to 1000 seeds are needed, the first from 0 up")
     return {
@@ -156,8 +196,29 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "size": options.size,
         "seeds": list(range(options.seed, options.seed + count)),
         "randomize": options.randomize,
+        "fine_tune": options.fine_tune,
+        "pretrain": options.pretrain,
+        "anneal": options.anneal,
+        "adapter": None if options.adapter is None else read_adapter(options.adapter),
+        "memory": options.memory,
+        "adapt": options.adapt,
+        "excite": options.excite,
         "deterministic": options.deterministic,
     }
+
+
+def adapting(settings: dict[str, Any], source: Any) -> Any:
+    """Builds the way to adapt; None for none. Raises `InputError` where it cannot work."""
+    name = settings.get("adapt", "none")  # a run of an earlier version has none
+    if name == "none":
+        if settings.get("excite", False):
+            raise InputError("--excite chooses how to play for --adapt posterior; give that too")
+        return None
+    if max(settings["shots"]) == 0:
+        raise InputError(f"--adapt {name} --shots 0: no target episode is allowed, so there is nothing to adapt to")
+    if settings.get("excite", False) and name != "posterior":
+        raise InputError(f"--excite --adapt {name}: only the posterior can say what an episode would tell; use it")
+    return adaptation(name, source, preset(source, settings["randomize"]))
 
 
 def metrics_of(found: Learning) -> dict[str, Any]:

@@ -169,6 +169,7 @@ def _lengths(demonstrations: tuple[AnnotatedDemonstration, ...]) -> dict[str, in
     for one in demonstrations:
         for step in one.steps:
             expect("the arguments of", step.procedure, len(step.args), one)
+            expect("the observation of", step.procedure, len(step.observation), one)
             if step.returned is not None:
                 expect("the value returned by", step.returned, len(step.value), one)
             if step.call is not None:

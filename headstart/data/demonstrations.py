@@ -8,7 +8,8 @@ One line is one annotated demonstration:
 
 `steps` are the procedure steps that led to the action, in order. A step says where a procedure stood (its arguments,
 its counter, what just returned to it and with which value) and what the teacher then did: call something, or return
-(`call` is null, `call_args` is the value returned). A flat demonstration is `{"obs": [[...], ...], "action":
+(`call` is null, `call_args` is the value returned). It may also say what the procedure saw, `"observation": [...]`;
+without it, all that a procedure sees is what its calls return. A flat demonstration is `{"obs": [[...], ...], "action":
 [[...], ...]}`.
 """
 
@@ -39,6 +40,7 @@ class ProcedureStep(NamedTuple):
         value: what it returned.
         call: what the teacher then called; None: this procedure returns.
         call_args: the arguments of the call, or the value returned.
+        observation: what the procedure sees beside that; empty where perception is left to calls.
     """
 
     procedure: str
@@ -48,6 +50,7 @@ class ProcedureStep(NamedTuple):
     value: Numbers
     call: str | None
     call_args: Numbers
+    observation: Numbers = ()
 
 
 class TimeStep(NamedTuple):
@@ -236,6 +239,7 @@ def _step(record: Any, where: str, path: str) -> ProcedureStep:
         value=_numbers(record, "returned_value", where, f"{path}.returned_value"),
         call=_name_or_none(record, "call", where, f"{path}.call"),
         call_args=_numbers(record, "call_args", where, f"{path}.call_args"),
+        observation=_numbers(record, "observation", where, f"{path}.observation") if "observation" in record else (),
     )
 
 
@@ -323,6 +327,7 @@ def _as_record(one: AnnotatedDemonstration) -> dict[str, Any]:
                         "call": step.call,
                         "call_args": list(step.call_args) or None,
                     }
+                    | ({"observation": list(step.observation)} if step.observation else {})
                     for step in moment.steps
                 ],
             }

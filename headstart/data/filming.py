@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Key, UInt8
 
 from headstart.data.collect import play
 from headstart.data.host import as_float32, jitted_act, within
+from headstart.tasks.adapted import Adapted
 from headstart.tasks.footage import Act, Footage, paint, watch_gymnasium, watch_mujoco
 from headstart.tasks.gymnasium_world import GymnasiumFamily
 from headstart.tasks.mujoco.family import MujocoFamily
@@ -72,11 +73,24 @@ def _watch(key: Key[Array, ""], family: Any, policy: Policy, params: Params, tas
     key_world, key_policy = jax.random.split(key)
     seed = int(jax.random.bits(key_world, dtype="uint32")) >> 1
     act = _actor(key_policy, family, policy, params)
+    if isinstance(family, Adapted):
+        act, family = _adapted(act, family), family.family
     most = round(seconds * 1_000)  # no control step is shorter than a millisecond
     if isinstance(family, MujocoFamily):
         return watch_mujoco(family, tasks, act, seed, most)
     assert isinstance(family, GymnasiumFamily)
     return watch_gymnasium(family.source, dict(family.arguments), act, seed, most)
+
+
+def _adapted(act: Act, family: Adapted) -> Act:
+    """Lets a policy see and act through an adapter; one observation at a time."""
+
+    def adapted(t: int, obs: Any) -> np.ndarray:
+        seen = family.adapter.observe(as_float32(jax.tree.map(lambda x: np.asarray(x)[None], obs)))[0]
+        space: Any = family.family.action
+        return family.adapter.act(np.asarray(act(t, seen))[None], space)[0].reshape(space.shape)
+
+    return adapted
 
 
 def _actor(key: Key[Array, ""], family: TaskFamily, policy: Policy, params: Params) -> Act:

@@ -1,12 +1,15 @@
 """The host half of the seam: worlds outside JAX, stepped in two half batches.
 
-Each half has a thread that goes through the whole rollout by itself, policy call and step in turn: while it waits for
-physics or policy, which hold no interpreter lock, the other goes on, and nothing is handed from thread to thread. The
-worlds' randomness is keyed by (key, step, environment), the policy's by (key, step, half).
+Each half has a thread that goes through the whole rollout by itself, policy call and step in turn: while its physics
+runs, which holds no interpreter lock, the other thinks, and nothing is handed from thread to thread. A family that is
+stepped inside this process offers a lock, `turn`, that is held for all of the thinking between two steps
+(`headstart.tasks.turn` says why). The worlds' randomness is keyed by (key, step, environment), the policy's by (key,
+step, half).
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache, partial
 from threading import Event
 from typing import Any, NamedTuple
@@ -16,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
 from headstart.data.carry import Carry
+from headstart.data.seeds import Seeds
 from headstart.spaces import Box
 from headstart.types import ActionSpace, HostFamily, Params, Policy, Rollout, State, Task
 
@@ -34,6 +38,9 @@ class Row(NamedTuple):
     valid: np.ndarray
     elapsed: np.ndarray
     episode: np.ndarray
+
+
+RECORDED = ("next_obs", "reward", "terminated", "truncated", "valid")  # of a row, in a rollout
 
 
 class Half(NamedTuple):
@@ -60,13 +67,13 @@ class Book(NamedTuple):
 
     def look_up(self, episode: Int[np.ndarray, "*time env"], index: Int[np.ndarray, " env"]) -> Task:
         """Returns the tasks of episodes of some environments: row `i + n c` of the pool for episode `c` of `i`."""
-        leaves = jax.tree.leaves(self.tasks)
+        leaves, structure = jax.tree.flatten(self.tasks)
         if not leaves:
             return self.tasks
         n, episode = len(self.opened), episode.astype(np.int64)
         later = n + (index + n * episode) % (len(leaves[0]) - n)
         row = np.where(episode == self.opened[index], index, later)
-        return jax.tree.map(lambda x: x[row], self.tasks)
+        return jax.tree.unflatten(structure, [leaf[row] for leaf in leaves])
 
 
 def open_book(running: Task, pool: Task, episode: Int[np.ndarray, " env"]) -> Book:
@@ -149,7 +156,8 @@ def collect_host(
     n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
     book = open_book(carry.task, tasks, np.asarray(carry.episode))
     seeds = keys.steps(np.arange(steps)[:, None], everywhere)
-    act, once = jitted_act(policy), resting is not None
+    act, once, turn = jitted_act(policy), resting is not None, getattr(family, "turn", nullcontext())
+    bounds = family.action.bounds() if isinstance(family.action, Box) else None
 
     def roll(i: int, part: slice, stop: Event) -> tuple[Recorder, Half, State]:
         half, memory, record = half_of(carry, i, part), jax.tree.map(lambda x: x[part], carry.memory), Recorder(steps)
@@ -162,15 +170,17 @@ def collect_host(
         for t in range(steps):
             if stop.is_set():
                 break
-            chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
-            chosen = np.asarray(chosen)
-            record.choice(t, half, chosen)
-            action = within(family.action, chosen)
-            row = step_half(family, seeds[t, part], half, action, ~rest, None if once else partial(renew, t))
-            record.outcome(t, row)
-            ended = row.terminated | row.truncated
-            rest = rest | (ended & once)
-            half = Half(row.state, row.obs, ended, row.elapsed, row.episode)
+            with turn:
+                chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
+                chosen = np.asarray(chosen)
+                action = chosen if bounds is None else np.clip(chosen, *bounds)
+            outcome = family.step(seeds[t, part], half.world, action, ~rest)
+            with turn:
+                row = judged(family, half, outcome, ~rest, None if once else partial(renew, t))
+                ended = row.terminated | row.truncated
+                record.put(t, half, {"action": chosen}, row)
+                rest = rest | (ended & once)
+                half = Half(row.state, row.obs, ended, row.elapsed, row.episode)
         return record, half, memory
 
     records, now, memory = zip(*beside_each_other(roll, halves(n)), strict=True)
@@ -219,29 +229,29 @@ def joined(now: Sequence[Half], memory: Sequence[State], book: Book) -> Carry:
     )
 
 
-def step_half(
+def judged(
     family: HostFamily,
-    seeds: Int[np.ndarray, " env"],
     half: Half,
-    action: np.ndarray,
+    outcome: Any,
     where: Bool[np.ndarray, " env"],
     renew: Callable[[State, np.ndarray, np.ndarray], State] | None,
 ) -> Row:
-    """Steps one half batch and judges the outcome; `renew` resets what has ended, where a next episode is wanted."""
-    outcome: Any = family.step(seeds, half.world, action, where)
+    """Judges what a step did to a half batch; `renew` resets what has ended, where a next episode is wanted."""
     next_obs = as_float32(family.observe(outcome.state))
-    reward = np.asarray(outcome.reward, np.float32)
-    valid = outcome.valid & np.isfinite(reward) & where
-    for leaf in jax.tree.leaves(next_obs):
-        valid &= np.isfinite(leaf).all(axis=tuple(range(1, leaf.ndim)))
-    broken = ~valid & where
-    if not valid.all():  # nothing of a broken step is kept: the row repeats the last good observation
+    reward, elapsed = np.asarray(outcome.reward, np.float32), half.elapsed + where
+    clock = elapsed >= family.horizon if family.horizon is not None else np.zeros_like(where)
+    terminated, truncated, valid = outcome.terminated, outcome.truncated | clock, outcome.valid
+    if where.all() and valid.all() and all_finite(reward, next_obs):  # as it is at nearly every step
+        truncated = truncated & ~terminated
+    else:
+        valid = valid & where & np.isfinite(reward)
+        for leaf in jax.tree.leaves(next_obs):
+            valid &= np.isfinite(leaf).all(axis=tuple(range(1, leaf.ndim)))
+        # nothing of a broken step is kept: the row repeats the last good observation
         next_obs = jax.tree.map(lambda new, old: np.where(over(valid, new), new, old), next_obs, half.obs)
         reward = np.where(valid, reward, np.float32(0))
-    elapsed = half.elapsed + where
-    terminated = outcome.terminated & valid
-    clock = elapsed >= family.horizon if family.horizon is not None else np.zeros_like(where)
-    truncated = ((outcome.truncated | clock) & valid & ~terminated) | broken
+        terminated = terminated & valid
+        truncated = (truncated & valid & ~terminated) | (~valid & where)
     ended, state, obs, episode = terminated | truncated, outcome.state, next_obs, half.episode
     if renew is not None and ended.any():
         episode = episode + ended
@@ -259,31 +269,22 @@ class Recorder:
         self._steps = steps
         self.arrays: dict[str, PyTree[np.ndarray]] = {}
 
-    def _put(self, name: str, t: int, value: PyTree[np.ndarray]) -> None:
-        array = self.arrays.get(name)
-        if array is None:
-            array = jax.tree.map(lambda x: np.empty((self._steps, *x.shape), x.dtype), value)
-            self.arrays[name] = array
-        if isinstance(array, np.ndarray):
-            array[t] = value
-            return
-        for target, leaf in zip(jax.tree.leaves(array), jax.tree.leaves(value), strict=True):
-            target[t] = leaf
+    def put(self, t: int, half: Half, chosen: dict[str, np.ndarray], row: Row) -> None:
+        """Keeps what a policy saw and chose in one step, and what the world did with it.
 
-    def choice(self, t: int, half: Half, action: np.ndarray) -> None:
-        """Records what the policy saw and chose, and in which episode."""
-        self._put("obs", t, half.obs)
-        self._put("action", t, action)
-        self._put("first", t, half.first)
-        self._put("episode", t, half.episode)
-
-    def outcome(self, t: int, row: Row) -> None:
-        """Records what the world did with it. Worlds at rest did nothing, which `step_half` has marked not valid."""
-        self._put("next_obs", t, row.next_obs)
-        self._put("reward", t, row.reward)
-        self._put("terminated", t, row.terminated)
-        self._put("truncated", t, row.truncated)
-        self._put("valid", t, row.valid)
+        Worlds at rest did nothing, which `judged` has marked not valid.
+        """
+        seen = {name: getattr(half, name) for name in ("obs", "first", "episode")}
+        for name, value in (seen | chosen | {name: getattr(row, name) for name in RECORDED}).items():
+            array = self.arrays.get(name)
+            if array is None:
+                array = jax.tree.map(lambda x: np.empty((self._steps, *x.shape), x.dtype), value)
+                self.arrays[name] = array
+            if isinstance(array, np.ndarray):
+                array[t] = value
+                continue
+            for target, leaf in zip(jax.tree.leaves(array), jax.tree.leaves(value), strict=True):
+                target[t] = leaf
 
 
 def rollout_of(records: Sequence[Recorder], book: Book) -> Rollout:
@@ -291,38 +292,6 @@ def rollout_of(records: Sequence[Recorder], book: Book) -> Rollout:
     arrays = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *(record.arrays for record in records))
     episode = arrays.pop("episode")
     return Rollout(**arrays, task=book.look_up(episode, np.arange(episode.shape[1])))
-
-
-class Seeds:
-    """64-bit seeds keyed by (key, step, environment): the order and number of environments change none of them."""
-
-    def __init__(self, key: Key[Array, ""]):
-        words = np.asarray(jax.random.key_data(key), np.uint64)
-        self._base = mix(words[0] << np.uint64(32) | words[-1])
-
-    def steps(self, t: int | Int[np.ndarray, "time 1"], index: Int[np.ndarray, " env"]) -> Int[np.ndarray, "*time env"]:
-        """Returns the seeds of the randomness in step `t`, or in several steps."""
-        return self._stream(2 * t + 1, index)
-
-    def resets(self, t: int, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, " env"]:
-        """Returns the seeds of the resets before step `t`."""
-        return self._stream(2 * t, index)
-
-    def _stream(self, moment: int | np.ndarray, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, "*time env"]:
-        start = mix(self._base + np.asarray(moment, np.uint64))
-        return mix(start + index.astype(np.uint64)).astype(np.int64) & ((1 << 63) - 1)
-
-
-def mix(x: np.ndarray) -> np.ndarray:
-    """SplitMix64's finalizer: a bijection of 64-bit words in which every bit depends on every other.
-
-    Source: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators".
-    """
-    with np.errstate(over="ignore"):  # wrapping round is the point
-        x = np.asarray(x, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 @cache
@@ -355,10 +324,7 @@ def rows(pool: Task, index: Int[np.ndarray, " env"]) -> Task:
 
 def within(space: ActionSpace, action: np.ndarray) -> np.ndarray:
     """Clips actions to what the world accepts."""
-    if not isinstance(space, Box):
-        return action
-    low, high = space.bounds()
-    return np.clip(action, low, high)
+    return np.clip(action, *space.bounds()) if isinstance(space, Box) else action
 
 
 def as_float32(obs: PyTree[np.ndarray]) -> PyTree[np.ndarray]:
@@ -368,7 +334,12 @@ def as_float32(obs: PyTree[np.ndarray]) -> PyTree[np.ndarray]:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes infinite and is judged invalid
             return x.astype(np.float32) if x.dtype == np.float64 else x
 
-    return jax.tree.map(narrow, obs)
+    return narrow(obs) if isinstance(obs, np.ndarray) else jax.tree.map(narrow, obs)
+
+
+def all_finite(reward: np.ndarray, obs: PyTree[np.ndarray]) -> bool:
+    """Tells whether no number of a step is infinite or none."""
+    return bool(np.isfinite(reward).all()) and all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(obs))
 
 
 def over(mask: Bool[np.ndarray, " env"], like: np.ndarray) -> np.ndarray:

@@ -7,29 +7,38 @@ the same k episodes. The oracle goes on from the randomized source on the target
 Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
 """
 
+import dataclasses
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 from jaxtyping import Array, Key
 
-from headstart.data.collect import play
-from headstart.learn.ppo import PPO
-from headstart.nets.policies import GaussianPolicy
-from headstart.run import episodes
+from headstart.adapt.posterior import Posterior
+from headstart.adapt.sim_opt import SimOpt
+from headstart.data.collect import begin, collect, play
+from headstart.experiments.adapted import Adapted, AdaptedArm
+from headstart.experiments.soft_start import STEPS, SoftStart
+from headstart.learn.on_policy import on_policy
+from headstart.nets.memory import MemoryName, policy_with
+from headstart.run import episodes, sealed
+from headstart.run.evaluate import Evaluation
 from headstart.run.ledger import Counts, Ledger
+from headstart.run.tape import Tape
 from headstart.run.target import Target
 from headstart.run.train import Training, train
 from headstart.tasks.fixed import Fixed
-from headstart.transfer.fine_tune import OnPolicy
+from headstart.transfer.fine_tune import FineTuning, OnPolicy
+from headstart.transfer.hand_off import squashed
+from headstart.transfer.off_policy import Experienced, OffPolicy, heir
 from headstart.transfer.policy import Graft, require_same_spaces
 from headstart.transfer.protocol import FewShot, Shot
-from headstart.types import HostFamily, Params, State, TaskDistribution, TaskFamily
+from headstart.types import HostFamily, Learner, Params, State, TaskDistribution, TaskFamily
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +50,23 @@ class Scale:
         source_steps: environment steps of each pretraining.
         oracle_steps: environment steps of the oracle on the target.
         evaluation_episodes: for each method, k and seed.
+        experience_steps: of a source at home, that an off-policy learner is given.
     """
 
     seeds: int
     source_steps: int
     oracle_steps: int
     evaluation_episodes: int
+    experience_steps: int
 
 
+SOURCE = "source"  # kind of the sealed folder that holds the state that a source ended in
 SCALES = {
-    "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=5),
-    "small": Scale(seeds=3, source_steps=196_608, oracle_steps=65_536, evaluation_episodes=10),
-    "full": Scale(seeds=10, source_steps=2_000_000, oracle_steps=1_000_000, evaluation_episodes=50),
+    "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=5, experience_steps=4_096),
+    "small": Scale(seeds=3, source_steps=196_608, oracle_steps=65_536, evaluation_episodes=10, experience_steps=16_384),
+    "full": Scale(
+        seeds=10, source_steps=2_000_000, oracle_steps=1_000_000, evaluation_episodes=50, experience_steps=65_536
+    ),
 }
 
 
@@ -107,8 +121,13 @@ class HeadStart:
         shots: numbers of target episodes to compare.
         scale: how much of everything.
         folder: where the ledgers are kept.
+        adaptation: adapts the simulator to target episodes; None: no such arm.
+        excite: play those episodes in the way that is expected to tell most.
         given: parameters of a policy that is brought along; then nothing is trained on the source.
+        fine_tune: how target episodes are learnt from: by PPO, or by SAC that takes the policy over.
+        soft: where sources are learnt softly, and fine-tuned while their temperature falls; then `fine_tune` is unused.
         envs: environments side by side on the source.
+        memory: what every policy remembers.
         attempt: 1, and one more each time that the study is taken up again.
     """
 
@@ -119,15 +138,26 @@ class HeadStart:
     shots: tuple[int, ...]
     scale: Scale
     folder: Path
+    adaptation: Posterior | SimOpt | None = field(default=None, hash=False)
+    excite: bool = False
     given: Params | None = field(default=None, hash=False)
+    fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
+    soft: SoftStart | None = None
     envs: int = 64
+    memory: MemoryName = "none"
     attempt: int = 1
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The rows of the table, in their order."""
         kinds = ("nominal", "randomized") if self.given is None else ("given",)
-        return ("scratch", *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")), "oracle")
+        adapted = () if self.adaptation is None else ("adapted",)
+        return (
+            "scratch",
+            *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")),
+            *adapted,
+            "oracle",
+        )
 
     def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Finding]]]:
         """Returns the independent pieces of work of one seed; each yields what it finds as it goes."""
@@ -146,21 +176,49 @@ class HeadStart:
         yield from job()
         yield Finished(seed, name)
 
-    def policy(self) -> GaussianPolicy:
-        """Returns the policy that every arm learns."""
-        return GaussianPolicy(observation=self.source.observation, action=self.source.action)  # pyright: ignore
+    def policy(self) -> Any:
+        """Returns the policy that sources and the oracle learn."""
+        return policy_with(self.memory, self.source.observation, self.source.action)
 
-    def learner(self) -> PPO:
+    def policy_of(self, method: str) -> Any:
+        """Returns the policy that a method ends in."""
+        if self.soft is not None:
+            return self.soft.policy(self.source)
+        return squashed(self.policy()) if self.takes_over(method) else self.policy()
+
+    def takes_over(self, method: str) -> bool:
+        """Tells whether a method learns off-policy; what is evaluated as it came does not learn."""
+        off_policy = self.fine_tune == "off-policy" and self.soft is None
+        return off_policy and method.startswith(("scratch", "fine-tune"))
+
+    def learner_name(self, method: str) -> str:
+        """Names what a method's policy was learnt by, for its bundle."""
+        if self.soft is not None:
+            return "sac"
+        return "off-policy" if self.takes_over(method) else "ppo"
+
+    def learner(self) -> Any:
         """Returns how sources and the oracle learn."""
-        return PPO(policy=self.policy(), envs=self.envs)
+        if self.soft is not None:
+            return self.soft.learner(self.source, self.envs, self.scale.source_steps)
+        return on_policy(self.policy(), envs=self.envs)
 
-    def tuning(self) -> OnPolicy:
-        """Returns how target episodes are learnt from: the same for every arm.
+    def training(self, world: TaskFamily, distribution: TaskDistribution) -> Training:
+        """Returns how a source or the oracle is trained."""
+        steps = 64 if self.soft is None else STEPS
+        return Training(family=world, learner=self.learner(), distribution=distribution, envs=self.envs, steps=steps)
+
+    def tuning(self, method: str) -> FineTuning:
+        """Returns how target episodes are learnt from: the same for every arm that learns from them.
 
         A policy that is brought along has no value function; it waits for one to be learnt.
         """
-        learner = PPO(
-            policy=self.policy(),
+        if self.soft is not None:
+            return self.soft.tuning(self.source)
+        if self.takes_over(method):
+            return OffPolicy(learner=heir(self.policy()))
+        learner = on_policy(
+            self.policy(),
             envs=1,
             epochs=10,
             minibatch_size=256,
@@ -170,35 +228,80 @@ class HeadStart:
         parts = ("params", "critic", "returns") if self.given is None else ("params",)
         return OnPolicy(learner=learner, graft=Graft(parts=parts))
 
+    def known(self, seed: int, kind: str, state: State) -> Experienced:
+        """Lets a source act once more where it has learnt: for an off-policy learner to know these steps."""
+        distribution = self.randomized if kind == "randomized" else self.nominal
+        key_tasks, key_begin, key_act = jax.random.split(key_of(seed, f"experience {kind}"), 3)
+        pool = distribution.sample(key_tasks, distribution.init(key_tasks), self.envs)
+        policy, params = self.policy(), self.learner().params(state)
+        carry = begin(key_begin, self.source, policy, params, pool, self.envs)
+        steps = max(1, self.scale.experience_steps // self.envs)
+        return Experienced(params, collect(key_act, self.source, policy, params, carry, pool, steps)[0])
+
     def scratch(self, seed: int) -> Iterator[Scored]:
         """Learns on the target alone, with the same budget of episodes."""
         yield from self.meet(seed, "scratch", None, self.shots)
 
     def transfer(self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False) -> Iterator[Finding]:
         """Trains a source and brings it to the target."""
-        training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
-        state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
+        training = self.training(self.source, distribution)
+        place = self.folder / "sources" / f"{kind}-{seed}"
+        state = recalled(place, training.learner)
+        if state is None:
+            state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
+            sealed.write(place, SOURCE, self.scale.source_steps, state, {})
         yield from self.arms(seed, kind, state)
         if oracle:
+            yield from self.adapted(seed, state)
             yield from self.oracle(seed, state)
 
     def bring(self, seed: int) -> Iterator[Finding]:
         """Brings the given policy to the target."""
         state = self.learner().init(key_of(seed, "given"))._replace(params=self.given)
         yield from self.arms(seed, "given", state)
+        yield from self.adapted(seed, state)
         yield from self.oracle(seed, state)
 
     def arms(self, seed: int, kind: str, state: State) -> Iterator[Scored]:
         """Meets the target as the source left it, and after some of its episodes."""
-        for shots in (tuple(k for k in self.shots if k == 0), tuple(k for k in self.shots if k > 0)):
-            if shots:
-                yield from self.meet(seed, f"{'fine-tune' if shots[0] else 'zero-shot'} {kind}", state, shots)
+        if 0 in self.shots:
+            yield from self.meet(seed, f"zero-shot {kind}", state, (0,))
+        if shots := tuple(k for k in self.shots if k > 0):
+            method = f"fine-tune {kind}"
+            source = self.known(seed, kind, state) if self.takes_over(method) else state
+            yield from self.meet(seed, method, source, shots)
+
+    def adapted(self, seed: int, state: State) -> Iterator[Finding]:
+        """Goes on from a source in the simulator as target episodes say it should be; at k = 0, as it was."""
+        if self.adaptation is None:
+            return
+
+        def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
+            training = Training(family=self.source, learner=self.learner(), distribution=distribution, envs=self.envs)
+            after, _ = yield from self.learn(seed, "adapted", training, self.scale.oracle_steps // 2, state)
+            return self.learner().params(after)
+
+        target, ledger = self.target("adapted", seed, max(self.shots))
+        shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
+        arm = AdaptedArm(self.adaptation, shots, self.excite, path)
+        greedy = dataclasses.replace(self.policy(), deterministic=True)
+        for found in arm.meet(key_of(seed, "adapted"), target, self.policy(), self.learner().params(state), learn,
+                              self.randomized if 0 in self.shots else None):  # fmt: skip
+            if not isinstance(found, Adapted):
+                yield found
+                continue
+            played = target.run(
+                key_of(seed, "evaluation"), greedy, found.params, self.scale.evaluation_episodes, "evaluation"
+            )
+            returns = Evaluation.of(played).episode_return
+            shot = Shot(found.shots, returns, found.practice, found.params, found.wall_seconds)
+            yield Scored(seed, "adapted", found.shots, shot, ledger.counts())
 
     def oracle(self, seed: int, state: State) -> Iterator[Finding]:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
         family = self.build_target()
         distribution = Fixed(task=family.task())
-        training = Training(family=family, learner=self.learner(), distribution=distribution, envs=self.envs)
+        training = self.training(family, distribution)
         state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps, state)
         for scored in self.meet(seed, "oracle", state, (0,)):
             begun = int(used.finished) + self.envs  # an episode counts from its beginning
@@ -221,14 +324,33 @@ class HeadStart:
 
     def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:
         """Lets a policy meet the target through a ledger of its own."""
-        again = f"-attempt-{self.attempt}" if self.attempt > 1 else ""  # what an interrupted attempt used stays used
-        name = f"ledger-{method.replace(' ', '-')}-{seed}{again}.json"
-        ledger = Ledger(path=self.folder / name, budget=max(shots))
-        target = Target(self.build_target, ledger, play)
-        require_same_spaces(self.source, target)
+        target, ledger = self.target(method, seed, max(shots))
         protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
-        for shot in protocol.meet(key_of(seed, method), target, self.tuning(), state, key_of(seed, "evaluation")):
+        for shot in protocol.meet(key_of(seed, method), target, self.tuning(method), state, key_of(seed, "evaluation")):
             yield Scored(seed, method, shot.shots, shot, ledger.counts())
+
+    def target(self, method: str, seed: int, budget: int) -> tuple[Target, Ledger]:
+        """Builds the target behind a ledger of its own; what it has given already is read, not played."""
+        name = f"{method.replace(' ', '-')}-{seed}"
+        ledger, tape = (
+            Ledger(path=self.folder / f"ledger-{name}.json", budget=budget),
+            Tape(self.folder / "episodes" / name),
+        )
+        ledger.settle(tape.counts())
+        target = Target(self.build_target, ledger, play, tape)
+        require_same_spaces(self.source, target)
+        return target, ledger
+
+
+def recalled(place: Path, learner: Learner) -> State | None:
+    """Reads the state that a source ended in before the study was interrupted; None where it had not got there.
+
+    One that is damaged is learnt again.
+    """
+    try:
+        return sealed.read(place, SOURCE, jax.eval_shape(learner.init, jax.random.key(0)))[1]
+    except sealed.Broken:
+        return None
 
 
 def key_of(seed: int, name: str) -> Key[Array, ""]:

@@ -12,10 +12,9 @@ three ways, from the mildest to the one that a user means:
 choose without folds, so folds over steps are not read for them.
 """
 
-import os
 import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
@@ -27,7 +26,7 @@ import numpy as np
 from headstart.data.call_graph import call_graph
 from headstart.data.demonstrations import AnnotatedDemonstration, read_demonstrations
 from headstart.errors import InputError
-from headstart.experiments.enough import Prepared, first_enough, prepare, readings
+from headstart.experiments.enough import Prepared, first_enough, readings, single_threaded
 from headstart.share.select import PAPER_CLASSES
 from headstart.share.skill_models import SkillModel
 
@@ -69,7 +68,19 @@ class SetTable:
     models: tuple[SkillModel, ...] = field(default=PAPER_CLASSES)
 
     def run(self) -> dict[str, Any]:
+        """Runs every arm on every order. Returns and raises what `stream` does."""
+        work = self.stream()
+        while True:
+            try:
+                next(work)
+            except StopIteration as finished:
+                return finished.value
+
+    def stream(self) -> Generator[int, None, dict[str, Any]]:
         """Runs every arm on every order.
+
+        Yields:
+            How many orders are measured.
 
         Returns:
             What the result file holds: for each arm and protocol the mean number of demonstrations, its standard
@@ -84,11 +95,13 @@ class SetTable:
         tasks = _read(self)
         if len(tasks[self.new.task]) < 2:
             raise InputError(f"{self.new.path} has one demonstration of {self.new.task!r}; at least two are compared")
-        orders = range(self.orders)
-        measured = [_measure(self, order) for order in orders] if self.workers == 1 else self._fan_out()
+        measured: dict[int, dict[tuple[str, str, str], int | None]] = {}
+        for order, found in self._alone() if self.workers == 1 else self._fan_out():
+            measured[order] = found
+            yield len(measured)
         arms: dict[str, Any] = {}
-        for arm, protocol, skill in dict.fromkeys(key for one in measured for key in one):
-            counts = [one[arm, protocol, skill] for one in measured]
+        for arm, protocol, skill in dict.fromkeys(key for one in measured.values() for key in one):
+            counts = [measured[order][arm, protocol, skill] for order in range(self.orders)]
             arms.setdefault(arm, {}).setdefault(protocol, {})[skill or "all"] = summarise(counts)
         return {
             "claim": "set-table",
@@ -103,19 +116,15 @@ class SetTable:
             "arms": arms,
         }
 
-    def _fan_out(self) -> list[dict[tuple[str, str, str], int | None]]:
-        threads = {name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
-        os.environ.update(dict.fromkeys(threads, "1"))  # tiny matrices: threads only wait for each other
-        try:
-            with ProcessPoolExecutor(self.workers, mp_context=get_context("spawn")) as pool:
-                jobs = [pool.submit(_measure, self, order) for order in range(self.orders)]
-                return [job.result() for job in jobs]
-        finally:
-            for name, value in threads.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+    def _alone(self) -> Iterator[tuple[int, dict[tuple[str, str, str], int | None]]]:
+        for order in range(self.orders):
+            yield order, _measure(self, order)
+
+    def _fan_out(self) -> Iterator[tuple[int, dict[tuple[str, str, str], int | None]]]:
+        with single_threaded(), ProcessPoolExecutor(self.workers, mp_context=get_context("spawn")) as pool:
+            jobs = {pool.submit(_measure, self, order): order for order in range(self.orders)}
+            for job in as_completed(jobs):
+                yield jobs[job], job.result()
 
 
 def summarise(counts: Sequence[int | None]) -> dict[str, Any]:
@@ -171,7 +180,7 @@ def _read(experiment: SetTable) -> dict[str, tuple[AnnotatedDemonstration, ...]]
 
 @cache
 def _prepare(experiment: SetTable) -> Prepared:
-    return prepare(_read(experiment), experiment.models, experiment.accuracy)
+    return Prepared(_read(experiment), experiment.models, experiment.accuracy)
 
 
 def _measure(experiment: SetTable, order: int) -> dict[tuple[str, str, str], int | None]:

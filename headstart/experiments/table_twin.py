@@ -24,11 +24,15 @@ REACH = {1: 0.36, 2: 0.42}
 TO_BASE = {1: (0.2, -0.003, 0.001, 2e-6, -1e-6, 3e-6), 2: (0.1, -0.002, 0.002, 1e-6, 2e-6, -2e-6)}
 
 
-def base_offset(kind: int, x: float, y: float) -> tuple[float, float]:
-    """How far to drive for a thing of a kind that is seen at a pixel: what `approach` has to learn."""
+TELE_OPERATED = "drive"  # the one action that a person would steer by hand
+UNITS = {TELE_OPERATED: (1.0, 1.0, 100.0)}  # accuracy 0.01 is then 1 cm, 1 cm and 1 degree
+
+
+def base_offset(kind: int, x: float, y: float) -> tuple[float, float, float]:
+    """How far to drive (m, m) and turn (degrees) for a thing of a kind seen at a pixel: what `approach` learns."""
     a, b, c, d, e, f = TO_BASE[kind]
     forward = a + b * x + c * y + d * x * x + e * x * y + f * y * y
-    return forward, 0.5 * forward - 0.001 * x
+    return forward, 0.5 * forward - 0.001 * x, 20.0 * forward + 0.02 * y
 
 
 @dataclass(kw_only=True)
@@ -42,7 +46,7 @@ class SymbolTable:
         placed: what was put where.
         seen: kind, colour and pixel of what was found last.
         base: where the base was sent last.
-        driven: whether the base is within 3 cm of where the thing can be taken.
+        driven: whether the base is within 3 cm and 3 degrees of where the thing can be taken.
     """
 
     things: list[tuple[int, int]]
@@ -54,12 +58,12 @@ class SymbolTable:
     base: tuple[float, float] = (0.0, 0.0)
 
     def act(self, action: str, args: Numbers) -> Numbers:
-        """Does an action: `look(kind, colour)`, `drive(x, y)`, `go(x, y)`, `reach(height)`, `grip(closed)`."""
+        """Does an action: `look(kind, colour)`, `drive(x, y, turn)`, `go(x, y)`, `reach(height)`, `grip(closed)`."""
         if action == "look":
             return self._look(round(args[0]), round(args[1]))
         if action == "drive":
-            expected = base_offset(self.seen[0], *self.seen[2:]) if self.seen else (np.inf, np.inf)
-            self.driven = bool(np.allclose(args, expected, rtol=0, atol=0.03))
+            expected = base_offset(self.seen[0], *self.seen[2:]) if self.seen else (np.inf,) * 3
+            self.driven = bool((np.abs(np.subtract(args, expected)) <= 0.03 * np.asarray(UNITS["drive"])).all())
         elif action == "go":
             self.base = (args[0], args[1])
         elif action == "grip" and args[0] > 0.5 and self.driven and self.seen is not None:
@@ -233,14 +237,14 @@ def corrupt(
 
 
 def tremble(
-    demonstrations: tuple[AnnotatedDemonstration, ...], procedure: str, deviation: float, seed: int = 0
+    demonstrations: tuple[AnnotatedDemonstration, ...], procedure: str, deviation: float | Numbers, seed: int = 0
 ) -> tuple[AnnotatedDemonstration, ...]:
     """Adds noise of tele-operation to the actions that one procedure calls.
 
     Args:
         demonstrations: exact ones.
         procedure: whose calls are tele-operated.
-        deviation: standard deviation of the normal noise, in the units of the arguments.
+        deviation: standard deviation of the normal noise, in the units of the arguments; one for all, or one for each.
         seed: of the noise.
 
     Returns:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from headstart.errors import InputError
 from headstart.learn.guard import blank, chosen, finite_rows, trainable
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm
 from headstart.maths.moments import weighted_mean
@@ -29,7 +30,7 @@ class BCState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class BC:
-    """Fits a policy to demonstrations by maximum likelihood: L = −E[ log π(a|s) ].
+    """Fits a policy to demonstrations by maximum likelihood: L = −E[ log π(a|s) + w H(π(·|s)) ].
 
     Hurts when the demonstrator saw what the policy does not (it averages over the hidden cause), and where one wrong
     action leads to states that no demonstration shows.
@@ -39,6 +40,8 @@ class BC:
         learning_rate: of Adam.
         steps: gradient steps in one update.
         minibatch_size: rows of each, drawn with replacement.
+        entropy_weight: w. At 0 plain cloning, which becomes as certain as its data are few; above 0 a clone that keeps
+            something to try, for learning that goes on from it. A normal clone gets 1/(1 − w) of the data's variance.
 
     Source: Pomerleau 1989, "ALVINN"; Ross and Bagnell 2010 for how errors compound.
     """
@@ -47,6 +50,12 @@ class BC:
     learning_rate: float = 1e-3
     steps: int = 100
     minibatch_size: int = 256
+    entropy_weight: float = 0.0
+
+    def __post_init__(self):
+        """Refuses weights of the entropy with which the clone would spread without end."""
+        if not 0.0 <= self.entropy_weight < 1.0:
+            raise InputError(f"BC: entropy_weight={self.entropy_weight}: a number from 0 to below 1 is needed")
 
     def init(self, key: Key[Array, ""]) -> BCState:
         params = self.policy.init(key)
@@ -94,4 +103,7 @@ class BC:
         params = {**params, **weights}
         carry = self.policy.start(params, finite.size)
         distribution, _ = self.policy.distribution(params, carry, batch.obs)
-        return -weighted_mean(distribution.log_prob(batch.action), finite.astype(jnp.float32))
+        loss = -weighted_mean(distribution.log_prob(batch.action), finite.astype(jnp.float32))
+        if self.entropy_weight:  # decided when compiling, so that plain cloning costs nothing more
+            loss -= self.entropy_weight * weighted_mean(distribution.entropy(), finite.astype(jnp.float32))
+        return loss

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,24 @@ from jaxtyping import Array, Key
 
 from headstart.data.replay import Replay, ReplayState, Transitions
 from headstart.errors import InputError
-from headstart.learn.sac import SAC
-from headstart.nets.policies import StochasticPolicy
 from headstart.spaces import Discrete
-from headstart.types import ActionSpace, Metrics, Params, Rollout, State
+from headstart.types import ActionSpace, Learner, Metrics, ObservationSpace, Params, Policy, Rollout, State
+
+
+class SpacedPolicy(Policy, Protocol):
+    """A policy that says what it sees and what it does, so that room can be made for both."""
+
+    @property
+    def observation(self) -> ObservationSpace: ...
+    @property
+    def action(self) -> ActionSpace: ...
+
+
+class OffPolicyLearner(Learner, Protocol):
+    """A learner of `Transitions`, leaves `update row ...`: SAC, soft Q-learning, or a wrapper of one."""
+
+    @property
+    def policy(self) -> SpacedPolicy: ...
 
 
 class ReplayedState(NamedTuple):
@@ -42,7 +56,7 @@ class Replayed:
         starts: transitions to be had before the first step.
     """
 
-    learner: SAC
+    learner: OffPolicyLearner
     capacity: int = 1_000_000
     updates: int = 64
     batch_size: int = 256
@@ -54,7 +68,7 @@ class Replayed:
             raise InputError(f"Replayed(starts={self.starts}) waits forever: the replay holds {self.capacity}")
 
     @property
-    def policy(self) -> StochasticPolicy:
+    def policy(self) -> Any:
         """What is learnt."""
         return self.learner.policy
 
@@ -87,7 +101,7 @@ class Replayed:
         return Replay(capacity=self.capacity)
 
 
-def example(policy: StochasticPolicy) -> Transitions:
+def example(policy: SpacedPolicy) -> Transitions:
     """Returns one transition of zeros in a policy's spaces."""
 
     def zeros(space: ActionSpace) -> Array:

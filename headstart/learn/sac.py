@@ -5,9 +5,10 @@ K updates are one dispatch: `update` takes K batches and scans over them.
 Source: Haarnoja et al. 2018, "Soft actor-critic algorithms and applications" (arXiv 1812.05905).
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +60,8 @@ class SAC:
         critic_activation: between them.
         initial_temperature: α at the start.
         target_entropy: H̄ of the action scaled to [-1, 1], in nats; None: −dim(action).
+        temperature: `"automatic"`: α follows H̄; `"fixed"`: α stays as the state has it, for whoever anneals it there
+            (see `learn.anneal`); near 0 this is the deterministic limit.
         critic_warmup: updates in which only the critics learn, so that a policy from elsewhere (cloned, on-policy) is
             not led astray by critics that know nothing yet.
     """
@@ -71,12 +74,19 @@ class SAC:
     critic_activation: Activation = "relu"
     initial_temperature: float = 1.0
     target_entropy: float | None = None
+    temperature: Literal["automatic", "fixed"] = "automatic"
     critic_warmup: int = 0
 
     def __post_init__(self):
         """Refuses policies whose actions no gradient passes through."""
         if not isinstance(self.policy.action, Box):
             raise InputError(f"SAC: the action space is {self.policy.action}, not a Box; use PPO")
+        if not 0 < self.initial_temperature < math.inf:
+            raise InputError(
+                f"SAC: initial_temperature={self.initial_temperature}: a positive, finite number is needed"
+            )
+        if self.temperature not in ("automatic", "fixed"):
+            raise InputError(f"SAC: temperature is 'automatic' or 'fixed', not {self.temperature!r}")
 
     def init(self, key: Key[Array, ""]) -> SACState:
         key_policy, *keys = jax.random.split(key, 3)
@@ -129,6 +139,8 @@ class SAC:
         log_temperature, temperature_optimizer = adam_step(
             temperature_gradient, state.optimizers[2], state.log_temperature, self.learning_rate
         )
+        if self.temperature == "fixed":
+            log_temperature, temperature_optimizer = state.log_temperature, state.optimizers[2]
 
         finite = jnp.isfinite(global_norm((critic_gradient, actor_gradient)))
         warm = finite & (state.updates >= self.critic_warmup)

@@ -146,6 +146,23 @@ class Categorical(NamedTuple):
         return jnp.sum(jnp.exp(ours) * (ours - theirs), axis=-1)
 
 
+def before_tanh(unit: Float[Array, "*rows"], sharpness: int = 8) -> Float[Array, "*rows"]:
+    """Returns the u whose tanh is nearly clip(unit, -1, 1): tanh u = x / (1 + |x|ᵖ)^(1/p).
+
+    Clipping itself has no inverse under tanh, and no gradient outside of the interval; this has both, everywhere.
+
+    Args:
+        unit: x, an action in half ranges around the centre; beyond ±100 it counts as ±100.
+        sharpness: p, even; the largest error is at the corner, 1 - 2^(-1/p).
+    """
+    inside = jnp.where(jnp.abs(unit) < 1.0, unit, 0.0)
+    near = jnp.arctanh(inside * jnp.exp(-jnp.log1p(inside**sharpness) / sharpness))
+    outside = jnp.where(jnp.abs(unit) < 1.0, 1.0, jnp.minimum(jnp.abs(unit), 100.0))
+    gap = -jnp.expm1(-jnp.log1p(outside**-sharpness) / sharpness)  # 1 - tanh u, exact where that rounds to 0
+    far = jnp.sign(unit) * 0.5 * jnp.log((2.0 - gap) / gap)
+    return jnp.where(jnp.abs(unit) < 1.0, near, far)
+
+
 def log_slope_of_tanh(x: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
     """Returns log(1 − tanh² x) = 2 (log 2 − x − softplus(−2x)), which stays exact where 1 − tanh² x rounds to 0."""
     return 2.0 * (math.log(2.0) - x - jax.nn.softplus(-2.0 * x))

@@ -119,6 +119,37 @@ def paired_difference(
     return bootstrap_interval(ours - theirs, confidence=confidence, resamples=resamples)
 
 
+def ratio_interval(
+    above: Float[np.ndarray, " seed"],
+    below: Float[np.ndarray, " seed"],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """Compares two methods by the ratio of their interquartile means, such as how many times fewer episodes one needs.
+
+    Runs are not paired: both sides are redrawn independently.
+
+    Args:
+        above: one result for each seed of the numerator.
+        below: likewise of the denominator; every one is above 0.
+        confidence: of the interval.
+        resamples: number of redrawings, of both sides.
+
+    Returns:
+        The ratio `above / below` and the ends of its interval.
+
+    Raises:
+        InputError: a value is missing, not finite, or a divisor is not positive.
+    """
+    above, below = _finite(above).reshape(-1, 1), _finite(below).reshape(-1, 1)
+    if (below <= 0).any():
+        raise InputError("a ratio needs positive values below the line; with zeros, compare differences")
+    rng = np.random.default_rng(SEED)
+    over, under = (_trimmed_mean(_redraw(rng, side, resamples)[..., 0]) for side in (above, below))
+    return Interval(interquartile_mean(above) / interquartile_mean(below), *_percentiles(over / under, confidence))
+
+
 def probability_of_improvement(
     ours: Float[np.ndarray, "seed *stratum"],
     theirs: Float[np.ndarray, "seed *stratum"],

@@ -33,42 +33,50 @@ def cluster(
 
 def trimmed_least_squares(
     features: Float[np.ndarray, "row feature"],
+    left: Float[np.ndarray, "row feature"],
+    back: Float[np.ndarray, "feature feature"],
     target: Float[np.ndarray, " row"],
     weight: Float[np.ndarray, " row"],
     accuracy: float,
     rounds: int = 8,
-) -> Float[np.ndarray, " feature"] | None:
+) -> Float[np.ndarray, " feature"]:
     """Least squares that rows far from the rest do not bend.
 
     First plain weighted least squares. Where that leaves rows further off than `accuracy`, least absolute deviations by
-    reweighting (an exact fit to the majority, if there is one), then least squares on the rows that agree with it.
+    reweighting (an exact fit to the majority, if there is one), then least squares on the rows that agree with it. The
+    rows are given with their singular value decomposition √w F = L S Rᵀ, since many targets share them.
 
     Args:
-        features: one row for each observation.
+        features: F, one row for each observation.
+        left: L.
+        back: R S⁻¹.
         target: of each row.
-        weight: of each row, above 0.
+        weight: w of each row, above 0.
         accuracy: a row this near agrees.
         rounds: of reweighting.
 
     Returns:
-        The coefficients; None where the features do not determine them.
+        The coefficients.
     """
     root = np.sqrt(weight)
-    solution, _, rank, _ = np.linalg.lstsq(features * root[:, None], target * root, rcond=1e-10)
-    if rank < features.shape[1]:
-        return None
+    scaled = root * target
+    solution = back @ (scaled @ left)
     off = np.abs(features @ solution - target)
     if (off <= accuracy).all() or len(features) < 2 * features.shape[1]:
         return solution
+    middle = float(np.median(off))
     for _ in range(rounds):
-        root = np.sqrt(weight / np.maximum(off, max(accuracy, 1e-12)))
-        solution = np.linalg.lstsq(features * root[:, None], target * root, rcond=1e-10)[0]
-        last, off = off, np.abs(features @ solution - target)
-        if np.median(off) > 0.5 * np.median(last):
+        doubt = left / np.maximum(off, max(accuracy, 1e-12))[:, None]
+        try:
+            solution = back @ np.linalg.solve(doubt.T @ left, scaled @ doubt)
+        except np.linalg.LinAlgError:
+            break  # too few rows are left that agree
+        off = np.abs(features @ solution - target)
+        last, middle = middle, float(np.median(off))
+        if middle > 0.5 * last:
             break  # no majority is being fitted better and better
     near = off <= 2 * accuracy
     if near.sum() >= features.shape[1]:
-        root = np.sqrt(weight[near])
-        refined, _, rank, _ = np.linalg.lstsq(features[near] * root[:, None], target[near] * root, rcond=1e-10)
+        refined, _, rank, _ = np.linalg.lstsq(features[near] * root[near, None], scaled[near], rcond=1e-10)
         solution = refined if rank == features.shape[1] else solution
     return solution

@@ -54,9 +54,13 @@ class MLP:
 
     def apply(self, params: Params, x: Float[Array, "*rows inputs"]) -> Float[Array, "*rows outputs"]:
         """Maps inputs to outputs; any number of leading axes."""
+        return dense(params["output"], self.features(params, x))
+
+    def features(self, params: Params, x: Float[Array, "*rows inputs"]) -> Float[Array, "*rows feature"]:
+        """Returns what the last hidden layer makes of the inputs."""
         for i in range(len(self.hidden)):
             x = FUNCTIONS[self.activation](dense(params[f"hidden_{i}"], x))
-        return dense(params["output"], x)
+        return x
 
 
 def dense(layer: Params, x: Float[Array, "*rows inputs"]) -> Float[Array, "*rows outputs"]:

@@ -27,6 +27,15 @@ def flatten(space: ObservationSpace, obs: Observation) -> Float[Array, "*rows fe
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=-1)
 
 
+def blank_observation(space: ObservationSpace) -> Observation:
+    """Returns one row of zeros in the shape and type of an observation."""
+
+    def leaf(space: Box | Discrete) -> Array:
+        return jnp.zeros(1, jnp.int32) if isinstance(space, Discrete) else jnp.zeros((1, *space.shape), space.dtype)
+
+    return jax.tree.map(leaf, space)
+
+
 def init_normalizer(space: ObservationSpace) -> Params:
     """Returns a normaliser that has seen nothing and changes nothing: `{"mean", "var", "count"}`."""
     return empty_moments((flat_size(space),))._asdict()

@@ -15,9 +15,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from headstart.errors import InputError
-from headstart.maths.distributions import Categorical, Normal, TanhNormal
+from headstart.maths.distributions import Categorical, Normal, TanhNormal, before_tanh
+from headstart.nets.bounds import aligned, interval, require_vector
 from headstart.nets.mlp import MLP, Activation
 from headstart.nets.observation import apply_normalizer, flat_size, init_normalizer, update_normalizer
+from headstart.nets.sampler import SamplingPolicy
 from headstart.spaces import Box, Discrete
 from headstart.types import ActionSpace, Observation, ObservationSpace, Params, Policy, State
 
@@ -61,7 +63,7 @@ class GaussianPolicy:
 
     def __post_init__(self):
         """Refuses what a vector of real numbers cannot be."""
-        _require_vector(self.action, type(self).__name__)
+        require_vector(self.action, type(self).__name__)
 
     def init(self, key: Key[Array, ""]) -> Params:
         net = self._net().init(key)
@@ -81,8 +83,8 @@ class GaussianPolicy:
 
     def distribution(self, params: Params, carry: State, obs: Observation) -> tuple[Normal, State]:
         unit = self._net().apply(params["actor"], self.encode(params, obs))
-        centre, half_range = (_aligned(x, unit) for x in interval(self.action))
-        log_std = _aligned(params["actor"]["log_std"], unit) + jnp.log(half_range)
+        centre, half_range = (aligned(x, unit) for x in interval(self.action))
+        log_std = aligned(params["actor"]["log_std"], unit) + jnp.log(half_range)
         return Normal(centre + half_range * unit, jnp.broadcast_to(log_std, unit.shape)), carry
 
     def normalize(self, params: Params, obs: Observation, valid: Bool[Array, "*rows"]) -> Params:
@@ -109,6 +111,10 @@ class SquashedPolicy:
         activation: between layers.
         log_std_range: where the logarithm of the standard deviation before tanh is kept.
         initial_std: standard deviation before tanh at the start; at 1 a fresh policy tries nearly all actions alike.
+        unit_mean: the network's mean is an action in half ranges, as a `GaussianPolicy`'s is, and no number before
+            tanh: so that such a network can be carried over and goes on acting as it did.
+        fixed_scale: observations keep the scale that came with the parameters; what they were carried over with fits
+            the network, and replayed rows, seen many times each, would move it away from there.
         deterministic: act by the squeezed mean.
 
     Source: Haarnoja et al. 2018 (arXiv 1801.01290), appendix C.
@@ -120,11 +126,13 @@ class SquashedPolicy:
     activation: Activation = "relu"
     log_std_range: tuple[float, float] = (-5.0, 2.0)
     initial_std: float = 1.0
+    unit_mean: bool = False
+    fixed_scale: bool = False
     deterministic: bool = False
 
     def __post_init__(self):
         """Refuses an action space without borders to squeeze into."""
-        _require_vector(self.action, type(self).__name__)
+        require_vector(self.action, type(self).__name__)
         if not np.all(np.isfinite(self.action.bounds())):
             raise InputError("SquashedPolicy: the action space has an infinite bound; use GaussianPolicy, or bound it")
         low, high = (math.exp(bound) for bound in self.log_std_range)
@@ -151,10 +159,12 @@ class SquashedPolicy:
         # squeezed rather than clipped: a clipped value has no gradient and would never come back
         share = (math.log(self.initial_std) - low) / (high - low)
         log_std = low + (high - low) * jax.nn.sigmoid(log_std + math.log(share / (1.0 - share)))
-        centre, half_range = (_aligned(x, mean) for x in interval(self.action))
-        return TanhNormal(mean, log_std, centre, half_range), carry
+        centre, half_range = (aligned(x, mean) for x in interval(self.action))
+        return TanhNormal(before_tanh(mean) if self.unit_mean else mean, log_std, centre, half_range), carry
 
     def normalize(self, params: Params, obs: Observation, valid: Bool[Array, "*rows"]) -> Params:
+        if self.fixed_scale:
+            return params
         return {**params, "normalizer": update_normalizer(params["normalizer"], self.observation, obs, valid)}
 
     def _net(self) -> MLP:
@@ -220,23 +230,4 @@ class CategoricalPolicy:
         )
 
 
-ALL = (GaussianPolicy, SquashedPolicy, CategoricalPolicy)
-
-
-def interval(action: Box) -> tuple[Float[np.ndarray, " action"], Float[np.ndarray, " action"]]:
-    """Returns centre and half range of each entry; 0 and 1 where a bound is infinite or the interval has no width."""
-    low, high = (bound.astype(np.float64) for bound in action.bounds())
-    bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
-    low, high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
-    return ((high + low) / 2.0).astype(np.float32), ((high - low) / 2.0).astype(np.float32)
-
-
-def _aligned(vector: Any, rows: Float[Array, "*rows action"]) -> Float[Array, "*rows action"]:
-    return jnp.asarray(vector).reshape((1,) * (rows.ndim - 1) + (-1,))
-
-
-def _require_vector(action: ActionSpace, name: str) -> None:
-    if not isinstance(action, Box):
-        raise InputError(f"{name}: the action space is {action}, not a Box; use CategoricalPolicy")
-    if len(action.shape) != 1:
-        raise InputError(f"{name}: actions must be vectors, not of shape {action.shape}; flatten them in the world")
+ALL = (GaussianPolicy, SquashedPolicy, CategoricalPolicy, SamplingPolicy)

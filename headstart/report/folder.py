@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import InputError
+from headstart.report.adaptation import read_adaptation
 from headstart.report.entries import arms, command_line, curves, dynamics, training, whole
 from headstart.report.records import Arm, LearningCurve, RunContents, Spread, TrainingCurve
 from headstart.report.text import clean, flatten
@@ -58,6 +59,7 @@ def read_run(path: Path) -> RunContents:
         dynamics=dynamics(_object(path / "dynamics.json", notes), notes),
         config=tuple(flatten(config)),
         ledger=_ledgers(path, notes),
+        adaptation=read_adaptation(path, notes),
         film=film,
         film_kind=film_kind,
         notes=notes,

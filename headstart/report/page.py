@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from headstart.errors import Fault
+from headstart.report import adaptation
 from headstart.report.claim import caution, claim
 from headstart.report.folder import read_run
 from headstart.report.numbers import interval, number, seconds
@@ -45,6 +46,7 @@ CAPTIONS = {
         "Target episodes of each arm and seed, as the ledger counted them. From evaluation nothing is learned.",
         "This run recorded no use of the target.",
     ),
+    **adaptation.CAPTIONS,
 }
 
 
@@ -63,7 +65,7 @@ def write_report(run: Path) -> Path:
     """
     folder = read_run(run)
     figures = {}
-    for name, draw in FIGURES.items():
+    for name, draw in (FIGURES | adaptation.FIGURES).items():
         figure = draw(folder)
         if figure is not None:
             figures[name] = to_svg(figure, CAPTIONS[name][0])
@@ -82,6 +84,7 @@ def render_page(run: RunContents, figures: dict[str, str]) -> str:
         _film(run),
         _figure("learning", figures),
         _worth(run),
+        _adaptation(run, figures),
         _figure("dynamics", figures, run.notes.get("target", "")),
         _figure("training", figures, run.notes.get("metrics.jsonl", "")),
         _ledger(run, figures),
@@ -182,6 +185,14 @@ def _worth(run: RunContents) -> str:
 def _percent(ratio: float) -> str:
     text = number(100 * ratio)
     return f"{'+' if ratio > 0 else ''}{text} %" if text not in ("—", "∞", "−∞") else text
+
+
+def _adaptation(run: RunContents, figures: dict[str, str]) -> str:
+    if run.adaptation is None:
+        note = run.notes.get("adaptation")
+        return section(CAPTIONS["posterior"][0], missing(note)) if note else ""
+    body = adaptation.sentences(run.adaptation) + _figure("posterior", figures, heading=False)
+    return section(CAPTIONS["posterior"][0], body) + _figure("replay", figures)
 
 
 def _film(run: RunContents) -> str:

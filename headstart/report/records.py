@@ -81,6 +81,39 @@ class Spread(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Adaptation:
+    """What one seed's adaptation believed before and after the target's episodes, from `adaptation-SEED.json`.
+
+    Attributes:
+        method: how it adapted.
+        seed: which seed's.
+        names: of the parameters.
+        units: of them.
+        prior: 5 %, 50 % and 95 % points of each.
+        posteriors: the same after each number of target episodes.
+        told: other numbers that were found at each.
+        unidentified: parameters that were not expected to be identified.
+        remaining: expected deviation of each after the episodes, over that before.
+        excitement: of each way of playing, in nats an episode.
+        played: the way that was chosen.
+        replay: a measured trajectory and bands of simulated ones.
+    """
+
+    method: str
+    seed: str
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    prior: Float[np.ndarray, "parameter 3"]
+    posteriors: tuple[tuple[int, Float[np.ndarray, "parameter 3"]], ...]
+    told: tuple[tuple[int, Mapping[str, float]], ...] = ()
+    unidentified: tuple[str, ...] = ()
+    remaining: Mapping[str, float]
+    excitement: Mapping[str, float]
+    played: str = ""
+    replay: Mapping[str, np.ndarray] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunContents:
     """All that a report can show of a run. Parts that are missing are empty; `notes` says which and why."""
 
@@ -98,6 +131,7 @@ class RunContents:
     dynamics: tuple[Spread, ...] = ()
     config: tuple[tuple[str, str], ...] = ()
     ledger: tuple[tuple[str, str], ...] = ()
+    adaptation: Adaptation | None = None
     film: bytes = b""
     film_kind: str = ""
     notes: Mapping[str, str]

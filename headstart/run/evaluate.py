@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from headstart.data.collect import play
+from headstart.errors import InputError
 from headstart.types import Params, Policy, Rollout, Task, TaskFamily
 
 
@@ -33,7 +34,14 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    key: Key[Array, ""], family: TaskFamily, policy: Policy, params: Params, tasks: Task, episodes: int
+    key: Key[Array, ""],
+    family: TaskFamily,
+    policy: Policy,
+    params: Params,
+    tasks: Task,
+    episodes: int,
+    *,
+    randomized: bool = False,
 ) -> Evaluation:
     """Plays `episodes` whole episodes and returns what they were worth.
 
@@ -44,5 +52,36 @@ def evaluate(
         params: of the policy.
         tasks: episode `i` is of row `i` (round and round).
         episodes: how many.
+        randomized: whether other dynamics than the family's own are what is asked for.
+
+    Raises:
+        InputError: tasks have other dynamics than the plain world, as where the randomization of training is still on,
+            and nobody asked for it.
     """
+    if not randomized:
+        require_plain(family, tasks)
     return Evaluation.of(play(key, family, policy, params, tasks, episodes))
+
+
+def require_plain(family: TaskFamily, tasks: Task) -> None:
+    """Refuses tasks whose dynamics are not exactly the family's nominal ones.
+
+    Args:
+        family: whose plain world is meant.
+        tasks: with a leading axis.
+
+    Raises:
+        InputError: names the parameters that differ.
+    """
+    nominal = family.task().dynamics
+    differing = [
+        f"{name} from {np.min(values):.3g} to {np.max(values):.3g}"
+        for name, values in tasks.dynamics.items()
+        if name not in nominal or np.any(np.asarray(values) != np.asarray(nominal[name]))
+    ]
+    if differing:
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise InputError(
+            f"evaluation in {family.name!r} with randomization still on ({', '.join(differing[:3])}{more}); give tasks "
+            "of the plain world, or ask for it by randomized=True"
+        )

@@ -35,6 +35,7 @@ class Counts(NamedTuple):
     adaptation_steps: int = 0
     selection_steps: int = 0
     evaluation_steps: int = 0
+    lost_episodes: int = 0  # begun, and cut by a crash that left no record of them
 
     @property
     def budgeted_episodes(self) -> int:
@@ -91,6 +92,34 @@ class Ledger:
         """Books the steps of episodes that were charged. Raises like `charge`."""
         _check(purpose, steps)
         return self._change(lambda counts: _add(counts, f"{purpose}_steps", steps))
+
+    def settle(self, kept: Counts) -> Counts:
+        """Books what an interrupted attempt lost, where its finished episodes were kept.
+
+        Episodes that were charged and left no record are counted as lost from here on: they were used, nothing was had
+        from them, and whoever resumes a study allows the target to be asked once more in their place.
+
+        Args:
+            kept: what there are records of; one that has more than was charged belongs to another ledger.
+
+        Raises:
+            InputError: there are more records than the ledger has charged.
+        """
+
+        def change(counts: Counts) -> Counts:
+            lost = 0
+            for purpose in PURPOSES:
+                field = f"{purpose}_episodes"
+                gone = getattr(counts, field) - getattr(kept, field)
+                if gone < 0:
+                    raise InputError(
+                        f"{self.path}: {getattr(kept, field)} episodes of {purpose} were kept and only "
+                        f"{getattr(counts, field)} charged; the ledger is of another run: restore it"
+                    )
+                lost += gone
+            return kept._replace(lost_episodes=counts.lost_episodes + lost)
+
+        return self._change(change)
 
     def _allow(self, counts: Counts, purpose: Purpose, episodes: int) -> Counts:
         used = counts.budgeted_episodes

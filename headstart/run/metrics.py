@@ -124,7 +124,9 @@ class TensorBoard:
     def __init__(self, folder: Path, step: int = 0):
         try:
             tensorboard: Any = importlib.import_module("tensorboardX")
-            self._writer: Any = tensorboard.SummaryWriter(str(folder), purge_step=step or None)
+            self._writer: Any = tensorboard.SummaryWriter(
+                str(folder), purge_step=step + 1 if step else None
+            )  # that and later ones go
         except Exception:
             self._writer = None
 
@@ -134,6 +136,14 @@ class TensorBoard:
             for name, value in metrics.items():
                 if self._writer is not None:
                     self._writer.add_scalar(name, float(value), step)
+        except Exception:
+            self._writer = None
+
+    def flush(self) -> None:
+        """Writes what waits in memory: before a checkpoint, so that what it knows of is there."""
+        try:
+            if self._writer is not None:
+                self._writer.flush()
         except Exception:
             self._writer = None
 

@@ -14,6 +14,7 @@ from jaxtyping import Array, Key
 
 from headstart.errors import Fault, InputError
 from headstart.run.ledger import PURPOSES, Counts, Ledger, Purpose
+from headstart.run.tape import Tape
 from headstart.types import ActionSpace, HostFamily, ObservationSpace, Params, Policy, Rollout, Task
 
 
@@ -29,6 +30,7 @@ class _Sealed(NamedTuple):
     family: HostFamily
     ledger: Ledger
     play: Play
+    tape: Tape | None
 
 
 _SEALED: WeakKeyDictionary["Target", _Sealed] = WeakKeyDictionary()  # here, and so nowhere on the handle
@@ -41,6 +43,7 @@ class Target:
         build: makes the world; called once, here, so that the caller never holds it.
         ledger: where every episode is charged.
         play: how episodes are played.
+        tape: where finished episodes are kept, and read from instead of being played again; None keeps none.
     """
 
     __slots__ = ("__weakref__", "action", "horizon", "name", "observation")
@@ -49,11 +52,11 @@ class Target:
     horizon: int | None
     name: str
 
-    def __init__(self, build: Callable[[], HostFamily], ledger: Ledger, play: Play):
+    def __init__(self, build: Callable[[], HostFamily], ledger: Ledger, play: Play, tape: Tape | None = None):
         family = build()
         for field in ("observation", "action", "horizon", "name"):
             object.__setattr__(self, field, getattr(family, field))
-        _SEALED[self] = _Sealed(family, ledger, play)
+        _SEALED[self] = _Sealed(family, ledger, play, tape)
 
     def run(
         self, key: Key[Array, ""], policy: Policy, params: Params, episodes: int, purpose: Purpose
@@ -77,7 +80,9 @@ class Target:
             BudgetExceeded: the budget does not allow all of them; none was begun.
             Fault: the target broke; what it had begun stays charged.
         """
-        _SEALED[self].ledger.require(purpose, episodes)
+        tape = _SEALED[self].tape
+        if tape is None or tape.left(purpose) < episodes:
+            _SEALED[self].ledger.require(purpose, episodes - (tape.left(purpose) if tape else 0))
         key = jax.random.fold_in(key, PURPOSES.index(purpose))
         if purpose == "evaluation":
             return self._charged(key, policy, params, episodes, purpose)
@@ -87,12 +92,21 @@ class Target:
     def _charged(
         self, key: Key[Array, ""], policy: Policy, params: Params, episodes: int, purpose: Purpose
     ) -> tuple[Rollout, ...]:
+        tape = _SEALED[self].tape
+        kept = None if tape is None else tape.play_back(purpose, _like(self), params)
+        if kept is not None:
+            return kept
+        if tape is not None:
+            tape.require_room()
         _SEALED[self].ledger.charge(purpose, episodes)
         played = _play(self, key, policy, params, episodes)
         if isinstance(played, str):  # raised out here, since the frames of a traceback would hold the world
             raise Fault(f"target {self.name!r} broke in an episode of {purpose}: {played}")
+        bare = tuple(rollout._replace(task=Task({}, {}, rollout.task.spec)) for rollout in played)
+        if tape is not None:
+            tape.record(purpose, bare, params)
         _SEALED[self].ledger.add_steps(purpose, sum(int(np.shape(rollout.reward)[0]) for rollout in played))
-        return tuple(rollout._replace(task=Task({}, {}, rollout.task.spec)) for rollout in played)
+        return bare
 
     def counts(self) -> Counts:
         """Returns what was used of this target so far."""
@@ -124,11 +138,17 @@ def freely(build: Callable[[], HostFamily], ledger: Ledger, play: Play) -> Targe
     return Target(build, ledger, play)
 
 
+def _like(target: Target) -> Rollout:
+    """Returns a rollout of the target's structure, for a tape to fill."""
+    obs, spec = jax.tree.map(lambda _: 0, target.observation), _SEALED[target].family.task().spec
+    return Rollout(obs, 0, 0, obs, 0, 0, 0, 0, Task({}, {}, spec))  # pyright: ignore[reportArgumentType]
+
+
 def _play(
     target: Target, key: Key[Array, ""], policy: Policy, params: Params, episodes: int
 ) -> tuple[Rollout, ...] | str:
     """Returns the episodes, or one line about what broke."""
-    family, _, play = _SEALED[target]
+    family, _, play, _ = _SEALED[target]
     task_key, play_key = jax.random.split(key)
     try:
         return play(play_key, family, policy, params, family.sample(task_key, episodes), episodes)

@@ -137,8 +137,9 @@ def _layout(of: dict[str, Any]) -> Layout:
         value=of["value"],
         calls=tuple(of["calls"]),
         call_args=tuple(of["call_args"]),
+        observation=of.get("observation", 0),  # bundles of before have none
     )
-    sizes = (layout.args, layout.value, *layout.call_args)
+    sizes = (layout.args, layout.value, layout.observation, *layout.call_args)
     names = (*layout.returned, *layout.calls)
     if not all(type(size) is int and 0 <= size <= 256 for size in sizes):
         raise InputError("a size in a layout is not between 0 and 256")

@@ -1,8 +1,9 @@
 """Hierarchical controllers: procedures that call procedures until one acts, run by an interpreter with a stack.
 
-A step of a procedure is a function of its arguments, its counter and what has just returned with which value, to a
-call with arguments, or a return with a value. Only what is called and is no procedure touches the world. A program,
-written or learned, is whatever answers that function; running one yields an annotated demonstration.
+A step of a procedure is a function of its arguments, its counter, what has just returned with which value, and what it
+observes where the world lets it, to a call with arguments, or a return with a value. Only what is called and is no
+procedure touches the world. A program, written or learned, is whatever answers that function; running one yields an
+annotated demonstration.
 
 Source: Fox et al. 2018 (parametrized hierarchical procedures), Fox et al. 2019 (HIL-MT).
 """
@@ -10,7 +11,7 @@ Source: Fox et al. 2018 (parametrized hierarchical procedures), Fox et al. 2019 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,7 +22,10 @@ from headstart.share.skill_steps import Layout
 
 
 class World(Protocol):
-    """Anything that offers named actions: a robot, a simulator, a table of symbols."""
+    """Anything that offers named actions: a robot, a simulator, a table of symbols.
+
+    It may also offer `observe() -> Numbers`, which every decision is then given.
+    """
 
     def act(self, action: str, args: Numbers) -> Numbers: ...  # what the action returns
 
@@ -34,6 +38,11 @@ class Frame(NamedTuple):
     counter: int = 0
     returned: str | None = None
     value: Numbers = ()
+    observation: Numbers = ()
+
+    def step(self, call: str | None = None, call_args: Numbers = ()) -> ProcedureStep:
+        """What is recorded when this is decided here."""
+        return ProcedureStep(*self[:5], call=call, call_args=call_args, observation=self.observation)
 
 
 class Decided(NamedTuple):
@@ -96,8 +105,7 @@ class Controller:
             Fault: the skill knows nothing about where the procedure stands.
         """
         layout, model, params = self.skills[frame.procedure]
-        step = ProcedureStep(*frame, call=None, call_args=())
-        predicted = model.predict(params, layout, np.asarray([layout.encode(step)]))
+        predicted = model.predict(params, layout, np.asarray([layout.encode(frame.step())]))
         call = int(predicted.call[0])
         if call < 0:
             raise Fault(
@@ -145,11 +153,14 @@ class Interpreter:
         stack = [Frame(root, args)]
         moments: list[TimeStep] = []
         steps: list[ProcedureStep] = []
+        observe = getattr(world, "observe", None)
         for _ in range(self.most_steps):
+            if observe is not None:
+                stack[-1] = stack[-1]._replace(observation=_numbers(observe(), "the observation", stack))
             frame = stack[-1]
             call, call_args, confidence = program.decide(frame)
             self._check(program, stack, Decided(call, call_args, confidence))
-            steps.append(ProcedureStep(*frame, call=call, call_args=call_args))
+            steps.append(frame.step(call, call_args))
             if call is None:
                 stack.pop()
                 if not stack:
@@ -161,7 +172,7 @@ class Interpreter:
             else:
                 moments.append(TimeStep(call, call_args, tuple(steps)))
                 steps = []
-                stack[-1] = _resume(frame, call, _answer(world, stack, call, call_args))
+                stack[-1] = _resume(frame, call, _numbers(world.act(call, call_args), repr(call), stack))
         raise Fault(f"stopped after {self.most_steps} steps without returning; stack: {_stack(stack)}")
 
     def _check(self, program: Program, stack: list[Frame], decided: Decided) -> None:
@@ -180,14 +191,14 @@ def _resume(frame: Frame, returned: str, value: Numbers) -> Frame:
     return Frame(frame.procedure, frame.args, frame.counter + 1, returned, value)
 
 
-def _answer(world: World, stack: list[Frame], action: str, args: Numbers) -> Numbers:
-    answer = world.act(action, args)
+def _numbers(answer: Any, what: str, stack: list[Frame]) -> Numbers:
+    """Takes what a world said for what it must be. Raises `Fault` if it is no list of finite numbers."""
     try:
         numbers = tuple(float(number) for number in answer)
     except (TypeError, ValueError):
-        raise Fault(f"{action!r} answered {answer!r}, not a list of numbers; stack: {_stack(stack)}") from None
+        raise Fault(f"{what} answered {answer!r}, not a list of numbers; stack: {_stack(stack)}") from None
     if not all(math.isfinite(number) for number in numbers):
-        raise Fault(f"{action!r} answered numbers that are not finite; stack: {_stack(stack)}")
+        raise Fault(f"{what} answered numbers that are not finite; stack: {_stack(stack)}")
     return numbers
 
 

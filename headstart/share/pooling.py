@@ -20,12 +20,13 @@ from typing import NamedTuple
 import numpy as np
 
 from headstart.share.rule import Rule, decide, mentions
-from headstart.share.rule_model import Decision, Rules, decisions, encode
-from headstart.share.rules import Found
+from headstart.share.rule_model import Decision, KnownRows, Rules, decisions, encode
+from headstart.share.rules import WITHIN, Found
 from headstart.share.select import Choice, Mode, Refusal, subsets, written
 from headstart.share.skill_steps import SkillSteps, Weights
 from headstart.share.validate import Verdict
 
+NOTHING = 1e-3  # nats: rounding of exact data
 PastRules = Mapping[tuple[str, tuple[int, ...]], Found]
 
 
@@ -71,13 +72,13 @@ class ShortestDescription:
             rules were not simply taken, for every decision where they were not.
         """
         past = {one: steps.weights(np.isin(steps.task, one)) for one in subsets(steps)}
-        rules, detail, refused = {}, [], []
+        rules, detail, refused, rows = {}, [], [], {}
         used: set[int] = set()
         for decision in decisions(steps):
-            options = self._options(steps, decision, new, past, known)
+            options = self._options(steps, decision, new, past, known, rows)
             if not options:
                 continue
-            best = min(options, key=lambda one: (round(one.nats, 6), one.rank))
+            best = _shortest(options)
             rules[decision.key] = encode(best.rule)
             detail.append((_title(steps, decision), best.mode))
             used |= set(best.past)
@@ -90,6 +91,14 @@ class ShortestDescription:
         mode: Mode = modes.pop() if len(modes) == 1 else "partly"
         return Choice(mode, tuple(sorted(used)), self.rules, {"rules": rules}, tuple(refused), tuple(detail))
 
+    def rule(
+        self, steps: SkillSteps, decision: Decision, new: Weights, known: PastRules, rows: KnownRows | None = None
+    ) -> Rule | None:
+        """The rule that `choose` takes for one decision; None where no data is about it."""
+        past = {one: steps.weights(np.isin(steps.task, one)) for one in subsets(steps)}
+        options = self._options(steps, decision, new, past, known, rows)
+        return _shortest(options).rule if options else None
+
     def _options(
         self,
         steps: SkillSteps,
@@ -97,37 +106,46 @@ class ShortestDescription:
         new: Weights,
         past: dict[tuple[int, ...], Weights],
         known: PastRules,
+        rows: KnownRows | None = None,
     ) -> list[_Option]:
         options: list[_Option] = []
         there = new[decision.rows] > 0
         for subset, weights in past.items():
             if (old := known.get((decision.key, subset))) is None:
                 continue
-            wrong = self._wrong(steps, decision, old.rule, there)
-            nats = self.rules.search.wrong * float(new[wrong].sum())
+            nats, wrong = self._mistakes(steps, decision, old.rule, new)
             options.append(_Option(nats, len(options), "share", subset, old.rule, wrong))
-            if not there.any() or nats == 0:
-                return [*options[-1:]] if nats == 0 and len(options) == 1 else options
+            if not there.any() or nats < NOTHING:
+                return [*options[-1:]] if nats < NOTHING and len(options) == 1 else options
             for by_task in (False, True):
-                pooled = self.rules.find(steps, decision, [new, weights], by_task=by_task)
+                pooled = self.rules.find(steps, decision, [new, weights], by_task=by_task, known=rows)
                 mode: Mode = "partly" if by_task and mentions(pooled.rule, steps.layout.inputs) else "union"
-                missed = self._wrong(steps, decision, pooled.rule, there)
+                _, missed = self._mistakes(steps, decision, pooled.rule, new)
                 options.append(_Option(pooled.nats - old.nats, len(options), mode, subset, pooled.rule, missed))
         if there.any():
-            own = self.rules.find(steps, decision, [new])
-            missed = self._wrong(steps, decision, own.rule, there)
+            own = self.rules.find(steps, decision, [new], known=rows)
+            _, missed = self._mistakes(steps, decision, own.rule, new)
             options.append(_Option(own.nats, len(options), "independent", (), own.rule, missed))
         return options
 
-    def _wrong(self, steps: SkillSteps, decision: Decision, rule: Rule, there: np.ndarray) -> np.ndarray:
-        """The distinct new steps that a rule gets wrong, or about which it knows nothing."""
+    def _mistakes(self, steps: SkillSteps, decision: Decision, rule: Rule, new: Weights) -> tuple[float, np.ndarray]:
+        """What a rule's mistakes on the new steps cost, and at which distinct steps they are.
+
+        A step about which the rule knows nothing is a mistake.
+        """
+        there = new[decision.rows] > 0
         rows = decision.rows[there]
         if not rows.size:
-            return rows
-        inputs = np.column_stack([steps.inputs[rows], np.zeros(len(rows))])
-        decided, confidence = decide(rule, inputs)
-        limit = 0.0 if decision.argument is None else self.rules.accuracy
-        return rows[(np.abs(decided - decision.target[there]) > limit) | (confidence == 0)]
+            return 0.0, rows
+        decided, confidence = decide(rule, np.column_stack([steps.inputs[rows], np.zeros(len(rows))]))
+        off = np.where(confidence > 0, np.abs(decided - decision.target[there]), np.inf)
+        limit = self.rules.limit(steps, decision)
+        nats = float(new[rows] @ self.rules.search.mistakes(off, limit))
+        return nats, rows[off > WITHIN * (limit or 0.0)]
+
+
+def _shortest(options: list[_Option]) -> _Option:
+    return min(options, key=lambda one: (round(one.nats, 3), one.rank))
 
 
 def _title(steps: SkillSteps, decision: Decision) -> str:

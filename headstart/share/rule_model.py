@@ -7,10 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from headstart.errors import InputError
+from headstart.share.rows import Rows
 from headstart.share.rule import Leaf, Rule, Split, decide, describe
 from headstart.share.rules import Found, Search
 from headstart.share.skill_models import Prediction, SkillParams
 from headstart.share.skill_steps import Layout, SkillSteps, Weights
+
+KnownRows = dict[tuple[int, bool, bytes], Rows]
 
 
 class Decision(NamedTuple):
@@ -47,13 +50,21 @@ class Rules:
     accuracy: float = 1e-6
 
     def fit(self, steps: SkillSteps, weights: Weights) -> SkillParams:
-        rules = {}
+        rules, known = {}, {}
         for decision in decisions(steps):
             if weights[decision.rows].any():
-                rules[decision.key] = encode(self.find(steps, decision, [weights]).rule)
+                rules[decision.key] = encode(self.find(steps, decision, [weights], known=known).rule)
         return {"rules": rules}
 
-    def find(self, steps: SkillSteps, decision: Decision, weights: list[Weights], *, by_task: bool = False) -> Found:
+    def find(
+        self,
+        steps: SkillSteps,
+        decision: Decision,
+        weights: list[Weights],
+        *,
+        by_task: bool = False,
+        known: KnownRows | None = None,
+    ) -> Found:
         """Finds the shortest rule for one decision, on the steps of one or more tasks.
 
         Args:
@@ -61,23 +72,30 @@ class Rules:
             decision: what is decided.
             weights: for each task, how often each distinct step occurs; the first is the new task.
             by_task: let the rule look at which task it is, as one more input, after all others.
+            known: rows that were prepared before, for the arguments of one call; this fills it.
 
         Returns:
             The rule and its length. At least one step at which it is decided has a weight above 0.
         """
         parts = [(task, np.flatnonzero(given[decision.rows] > 0)) for task, given in enumerate(weights)]
-        inputs = np.concatenate([steps.inputs[decision.rows[rows]] for _, rows in parts])
-        prior = _prior(steps.layout)
-        if by_task:
-            task = np.concatenate([np.full(len(rows), float(index)) for index, rows in parts])
-            inputs, prior = np.column_stack([inputs, task]), (*prior, 1.0)
-        return self.search.find(
-            inputs,
-            np.concatenate([decision.target[rows] for _, rows in parts]),
-            np.concatenate([weights[index][decision.rows[rows]] for index, rows in parts]),
-            prior=prior,
-            accuracy=None if decision.argument is None else self.accuracy,
-            categories=(steps.layout.counter + 1, steps.layout.inputs),  # what returned, and the task
+        weight = np.concatenate([weights[index][decision.rows[rows]] for index, rows in parts])
+        known = {} if known is None else known
+        key = decision.call, by_task, weight.tobytes() + b"|".join(rows.tobytes() for _, rows in parts)
+        if key not in known:
+            inputs = np.concatenate([steps.inputs[decision.rows[rows]] for _, rows in parts])
+            prior = _prior(steps.layout)
+            if by_task:
+                task = np.concatenate([np.full(len(rows), float(index)) for index, rows in parts])
+                inputs, prior = np.column_stack([inputs, task]), (*prior, 1.0)
+            categories = steps.layout.counter + 1, steps.layout.inputs  # what returned, and the task
+            known[key] = Rows(inputs, weight, prior, categories, self.search.most_values)
+        target = np.concatenate([decision.target[rows] for _, rows in parts])
+        return self.search.find(known[key], target, self.limit(steps, decision))
+
+    def limit(self, steps: SkillSteps, decision: Decision) -> float | None:
+        """Within which an argument is right; None for calls, of which only the same is."""
+        return (
+            None if decision.argument is None else self.accuracy * float(steps.unit[decision.call, decision.argument])
         )
 
     def predict(self, params: SkillParams, layout: Layout, inputs: Float[np.ndarray, "step input"]) -> Prediction:
@@ -194,4 +212,4 @@ def _width(layout: Layout) -> int:
 
 def _prior(layout: Layout) -> tuple[float, ...]:
     """What came back is what a program branches on first, then its arguments, its counter last."""
-    return (*(1.2,) * layout.args, 1.6, 1.0, *(1.1,) * layout.value)
+    return (*(1.2,) * layout.args, 1.6, 1.0, *(1.1,) * (layout.value + layout.observation))

@@ -7,7 +7,7 @@ so a model is one classifier and one regression for each call, in closed form wh
 
 import math
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple, Protocol
 
@@ -86,25 +86,17 @@ class Polynomial:
     degree: int = 2
 
     def fit(self, steps: SkillSteps, weights: Weights) -> SkillParams:
-        rows = np.flatnonzero(weights > 0)
-        expanded = one_hot(steps.layout, steps.inputs[rows])
-        low, high = expanded.min(axis=0), expanded.max(axis=0)
-        half = (high - low) / 2
-        center = (high + low) / 2
-        scale = np.where(half > 0, 1 / np.where(half > 0, half, 1.0), 0.0)  # a constant input says nothing
-        active = np.flatnonzero(scale)
-        degree = _affordable(len(active), self.degree)
-        features = _monomials(((expanded - center) * scale)[:, active], degree)
-        calls = steps.call[rows]
-        kinds = np.unique(calls)
-        params: SkillParams = {"center": center, "scale": scale, "calls": kinds, "degree": degree}
-        indicators = (calls[:, None] == kinds[None, :]).astype(np.float64)
-        params["classifier"] = _least_squares(features, indicators, weights[rows])
-        for kind in kinds.tolist():
+        regression = Regression(self.degree, steps, weights)
+        params: SkillParams = {
+            "center": regression.center,
+            "scale": regression.scale,
+            "calls": regression.kinds,
+            "degree": regression.degree,
+            "classifier": regression.classifier,
+        }
+        for kind in regression.kinds.tolist():
             if steps.layout.call_args[kind]:
-                chosen = calls == kind
-                arguments = steps.arguments[rows][chosen, : steps.layout.call_args[kind]]
-                params[f"arguments.{kind}"] = _least_squares(features[chosen], arguments, weights[rows][chosen])
+                params[f"arguments.{kind}"] = regression.arguments(kind)
         return params
 
     def predict(self, params: SkillParams, layout: Layout, inputs: Float[np.ndarray, "step input"]) -> Prediction:
@@ -120,6 +112,55 @@ class Polynomial:
                 arguments[chosen, : layout.call_args[kind]] = features[chosen] @ params[f"arguments.{kind}"]
         inside = 1 / np.maximum(np.abs(scaled).max(axis=1, initial=1.0), 1.0)  # extrapolation is less sure
         return Prediction(call, arguments, _margin(scores) * inside)
+
+
+class Regression:
+    """Least squares for one training set, part by part: what is not asked for is not computed.
+
+    Args:
+        degree: of the monomials; less where they would be too many.
+        steps: of the skill.
+        weights: how often each step occurs; at least one above 0.
+    """
+
+    def __init__(self, degree: int, steps: SkillSteps, weights: Weights) -> None:
+        rows = np.flatnonzero(weights > 0)
+        expanded = one_hot(steps.layout, steps.inputs[rows])
+        low, high = expanded.min(axis=0), expanded.max(axis=0)
+        half = (high - low) / 2
+        self.center = (high + low) / 2
+        self.scale = np.where(half > 0, 1 / np.where(half > 0, half, 1.0), 0.0)  # a constant input says nothing
+        self._active = np.flatnonzero(self.scale)
+        self.degree = _affordable(len(self._active), degree)
+        self._steps, self._rows, self._weights = steps, rows, weights[rows]
+        self._scaled = ((expanded - self.center) * self.scale)[:, self._active]
+        self._calls = steps.call[rows]
+        self.kinds = np.unique(self._calls)
+        self._arguments: dict[int, np.ndarray] = {}
+
+    def features(self, inputs: Float[np.ndarray, "step input"]) -> Float[np.ndarray, "step feature"]:
+        """The monomials of any steps."""
+        scaled = (one_hot(self._steps.layout, inputs) - self.center) * self.scale
+        return _monomials(scaled[:, self._active], self.degree)
+
+    @cached_property
+    def classifier(self) -> Float[np.ndarray, "feature call"]:
+        """Coefficients of the indicator of each call of `kinds`."""
+        indicators = (self._calls[:, None] == self.kinds[None, :]).astype(np.float64)
+        return _least_squares(_monomials(self._scaled, self.degree), indicators, self._weights)
+
+    def size(self, kind: int) -> int:
+        """How many different steps make a call."""
+        return int((self._calls == kind).sum())
+
+    def arguments(self, kind: int) -> Float[np.ndarray, "feature argument"]:
+        """Coefficients of the arguments of one call of `kinds`."""
+        if kind not in self._arguments:
+            chosen = self._calls == kind
+            arguments = self._steps.arguments[self._rows[chosen], : self._steps.layout.call_args[kind]]
+            features = _monomials(self._scaled[chosen], self.degree)
+            self._arguments[kind] = _least_squares(features, arguments, self._weights[chosen])
+        return self._arguments[kind]
 
 
 @dataclass(frozen=True, kw_only=True)

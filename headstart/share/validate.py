@@ -86,14 +86,15 @@ def judge(steps: SkillSteps, rows: np.ndarray, weights: Weights, predicted: Pred
         rows: the distinct steps predicted.
         weights: how often each of `rows` occurs.
         predicted: for `rows`.
-        accuracy: limit of the root-mean-square error of each argument of each call.
+        accuracy: limit of the root-mean-square error of each argument of each call, in the argument's unit.
 
     Returns:
         The verdict.
     """
     if not rows.size:
         return Verdict(True)
-    call, error = steps.call[rows], np.abs(predicted.arguments - steps.arguments[rows])
+    call = steps.call[rows]
+    error = np.abs(predicted.arguments - steps.arguments[rows]) / steps.unit[call]
     wrong = predicted.call != call
     beyond = (error > accuracy).any(axis=1)
     first = rows[wrong | beyond].min() if (wrong | beyond).any() else -1
@@ -108,7 +109,8 @@ def judge(steps: SkillSteps, rows: np.ndarray, weights: Weights, predicted: Pred
         if mean_square[worst] > accuracy**2:
             name = steps.layout.calls[kind]
             where = f"argument {worst} of {name!r}" if name is not None else f"returned number {worst}"
-            return Verdict(False, f"{where} is off by {mean_square[worst] ** 0.5:.2g} (RMSE)", int(first))
+            off = mean_square[worst] ** 0.5 * steps.unit[kind, worst]
+            return Verdict(False, f"{where} is off by {off:.2g} (RMSE)", int(first))
     return Verdict(True)
 
 

@@ -32,13 +32,26 @@ FAMILIES = {
     "walker2d": Entry(_MUJOCO, "Walker2d", "headstart/Walker2d-v0", 1000),
     "swimmer": Entry(_MUJOCO, "Swimmer", "headstart/Swimmer-v0", 1000),
     "half_cheetah": Entry(_MUJOCO, "HalfCheetah", "headstart/HalfCheetah-v0", 1000),
+    "half_cheetah_backward": Entry(_MUJOCO, "half_cheetah_backward", "headstart/HalfCheetahBackward-v0", 1000),
     "reacher": Entry(_MUJOCO, "Reacher", "headstart/Reacher-v0", 50),
     "pusher": Entry(_MUJOCO, "Pusher", "headstart/Pusher-v0", 100),
+    "ant": Entry(_MUJOCO, "Ant", "headstart/Ant-v0", 1000),
+    "ant_run": Entry(_MUJOCO, "ant_run", "headstart/AntRun-v0", 1000),
+    "ant_wide_hallway": Entry(_MUJOCO, "ant_wide_hallway", "headstart/AntWideHallway-v0", 1000),
+    "ant_narrow_hallway": Entry(_MUJOCO, "ant_narrow_hallway", "headstart/AntNarrowHallway-v0", 1000),
+    "ant_u_maze": Entry(_MUJOCO, "ant_u_maze", "headstart/AntUMaze-v0", 1000),
     "point_maze": Entry("headstart.tasks.point_maze", "PointMaze", "headstart/PointMaze-v0", 200),
+    "four_goals": Entry("headstart.tasks.four_goals", "FourGoals", "headstart/FourGoals-v0", 30),
     "pendulum": Entry("headstart.tasks.pendulum", "Pendulum", "headstart/Pendulum-v0", 200),
     "point_navigation": Entry(
         "headstart.tasks.point_navigation", "PointNavigation", "headstart/PointNavigation-v0", 100
     ),
+    "point_run": Entry("headstart.tasks.point_run", "PointRun", "headstart/PointRun-v0", 100),
+    "point_wide_hallway": Entry("headstart.tasks.point_run", "wide_hallway", "headstart/PointWideHallway-v0", 100),
+    "point_narrow_hallway": Entry(
+        "headstart.tasks.point_run", "narrow_hallway", "headstart/PointNarrowHallway-v0", 100
+    ),
+    "point_u_maze": Entry("headstart.tasks.point_run", "u_maze", "headstart/PointUMaze-v0", 100),
 }
 
 

@@ -23,6 +23,7 @@ from headstart.tasks.point_navigation import PointNavigation
 from headstart.tasks.render import render
 from headstart.types import Task
 
+FPS, SHORTEST_STEP = 25.0, 1e-3  # pictures a second where a world does not say; seconds, by which `most_steps` counts
 DEADLINE = 60.0  # seconds: an environment slower than this is filmed no further
 
 Act = Callable[[int, Any], np.ndarray]
@@ -71,7 +72,7 @@ def watch_gymnasium(source: str, arguments: dict[str, Any], act: Act, seed: int,
         arguments: passed to it.
         act: (time step, observation) to action.
         seed: of the reset.
-        most_steps: to film.
+        most_steps: to film, counted as if each lasted a millisecond where the environment draws itself.
 
     Raises:
         InputError: for something that is no single environment.
@@ -80,20 +81,33 @@ def watch_gymnasium(source: str, arguments: dict[str, Any], act: Act, seed: int,
     env = build(source, arguments)
     if not isinstance(env, gymnasium.Env):
         raise InputError(f"target {source!r}: a vector of environments cannot be filmed; name a single one")
+    if source.startswith("gym:") and not _has_poses(env) and "rgb_array" in env.metadata.get("render_modes", []):
+        env.close()
+        env = build(source, {**arguments, "render_mode": "rgb_array"})  # a registered one takes it; a function may not
     try:
-        return _watch(env, act, seed, most_steps)
+        return _watch(env, act, seed, most_steps)  # pyright: ignore[reportArgumentType]
     except (InputError, Fault):
         raise
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise InputError(f"its own pictures need what is not installed here ({error})") from None
     except Exception as error:
         raise Fault(f"target {source}: broke while it was filmed ({in_a_line(error)})") from error
     finally:
         env.close()
 
 
+def _has_poses(env: Any) -> bool:
+    """Tells whether this is MuJoCo, of which poses are taken down and drawn by us."""
+    return isinstance(getattr(env.unwrapped, "model", None), mujoco.MjModel)
+
+
 def _watch(env: gymnasium.Env, act: Act, seed: int, most_steps: int) -> Footage:
     world: Any = env.unwrapped
-    has_poses = isinstance(getattr(world, "model", None), mujoco.MjModel)
+    has_poses = _has_poses(env)
     draws = not has_poses and env.render_mode == "rgb_array"
+    rate = float(env.metadata.get("render_fps") or FPS)
+    if draws:  # they are large: as many as the film's seconds hold, and no more
+        most_steps = max(1, round(most_steps * SHORTEST_STEP * rate))
     obs, _ = env.reset(seed=seed)
     reward, qpos, pictures, begun = [], [], [], time.monotonic()
     for t in range(most_steps):
@@ -105,7 +119,7 @@ def _watch(env: gymnasium.Env, act: Act, seed: int, most_steps: int) -> Footage:
             pictures.append(np.asarray(env.render(), np.uint8))
         if terminated or truncated or time.monotonic() - begun > DEADLINE:
             break
-    seconds = float(getattr(world, "dt", np.nan))
+    seconds = float(getattr(world, "dt", 1.0 / rate if draws else np.nan))
     return Footage(
         np.array(reward),
         seconds,

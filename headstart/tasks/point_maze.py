@@ -3,27 +3,17 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from headstart.errors import InputError
-from headstart.spaces import Box, Parameter, ParameterSpace
+from headstart.spaces import Box, ParameterSpace
 from headstart.tasks.mazes import Maze, drawing, read_maze
+from headstart.tasks.point_physics import DYNAMICS, SKIN, SUBSTEP, PointState, advance
 from headstart.types import Outcome, Task
-
-GRAVITY = 9.81  # m/s², presses the point to the floor
-SUBSTEP = 0.05  # s
-SKIN = 1e-3  # m, kept from every wall, so that rounding never puts the point on the wall's side
-
-
-class PointState(NamedTuple):
-    """Where the point is (m, see `mazes.Maze`) and how fast it moves (m/s)."""
-
-    position: Float[Array, "2"]
-    velocity: Float[Array, "2"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +23,7 @@ class PointMaze:
     An episode is a success exactly if it terminates: the point came within `goal_radius` of the goal.
     `observe` gives `[x, y, vx, vy]`; the goal is in the task's `reward` and `spec`, not in the observation.
 
-    In each substep the force changes the velocity, damping and friction slow it (implicitly, so they can stop the point
-    but never turn it round), and the point moves along x, then along y. It moves less than a cell in each, so it cannot
-    pass a wall; where it meets one it stops there and loses the velocity of that axis.
+    How it moves: see `point_physics.advance`.
 
     Attributes:
         maze: a name in `mazes.MAZES`, or a drawing (see `mazes.read_maze`).
@@ -62,14 +50,7 @@ class PointMaze:
     name = "point_maze"
     action = Box((2,), -1.0, 1.0)
     rewards = ParameterSpace()  # the goal is a place among walls and no box of numbers: see `sample` and `is_free`
-    dynamics = ParameterSpace(
-        (
-            Parameter(name="mass:point", unit="kg", nominal=1.0, low=0.1, high=10.0, scale="log"),
-            Parameter(name="damping:point", unit="N s/m", nominal=1.0, low=0.0, high=10.0),
-            Parameter(name="friction:floor", unit="1", nominal=0.02, low=0.0, high=1.0),
-            Parameter(name="force:motor", unit="N", nominal=3.0, low=0.1, high=30.0, scale="log"),
-        )
-    )
+    dynamics = DYNAMICS
 
     def __post_init__(self):
         """Reads the maze, so that a bad one is refused here."""
@@ -122,7 +103,8 @@ class PointMaze:
 
     def step(self, key: Key[Array, ""], state: PointState, action: Float[Array, "2"], task: Task) -> Outcome:
         for _ in range(self.substeps):
-            state = self._move(state, action * task.dynamics["force:motor"], task)
+            force = action * task.dynamics["force:motor"]
+            state = advance(state, force, task.dynamics, self._blocked, self.top_speed)
         distance = jnp.linalg.norm(state.position - task.reward["goal"])
         reached = distance <= self.goal_radius
         reward = -distance if self.reward_kind == "dense" else reached.astype(jnp.float32)
@@ -131,25 +113,6 @@ class PointMaze:
     def is_free(self, position: Float[Array, "2"]) -> Bool[Array, ""]:
         """Says whether a place is neither in a wall nor outside the drawing."""
         return ~self._blocked(jnp.floor(position).astype(jnp.int32))
-
-    def _move(self, state: PointState, force: Float[Array, "2"], task: Task) -> PointState:
-        """Advances by one substep: speed, damping, friction, then x and y against the walls."""
-        mass = task.dynamics["mass:point"]
-        velocity = (state.velocity + SUBSTEP * force / mass) / (1.0 + SUBSTEP * task.dynamics["damping:point"] / mass)
-        slowed = SUBSTEP * GRAVITY * task.dynamics["friction:floor"]
-        speed = jnp.sqrt(jnp.sum(velocity**2))
-        velocity = velocity * (jnp.maximum(speed - slowed, 0.0) / jnp.maximum(speed, 1e-9))
-        velocity = jnp.clip(velocity, -self.top_speed, self.top_speed)
-        (x, y), (vx, vy) = state.position, velocity
-        cell_x, cell_y = jnp.floor(x), jnp.floor(y)
-        new_x = x + SUBSTEP * vx
-        hit_x = self._blocked(jnp.stack([jnp.floor(new_x), cell_y]).astype(jnp.int32))
-        new_x = jnp.where(hit_x, jnp.clip(new_x, cell_x + SKIN, cell_x + 1.0 - SKIN), new_x)
-        new_y = y + SUBSTEP * vy
-        hit_y = self._blocked(jnp.floor(jnp.stack([new_x, new_y])).astype(jnp.int32))
-        new_y = jnp.where(hit_y, jnp.clip(new_y, cell_y + SKIN, cell_y + 1.0 - SKIN), new_y)
-        velocity = jnp.stack([jnp.where(hit_x, 0.0, vx), jnp.where(hit_y, 0.0, vy)])
-        return PointState(jnp.stack([new_x, new_y]), velocity)
 
     def _blocked(self, cell: Int[Array, "2"]) -> Bool[Array, ""]:
         """Says whether a cell (x, y) is a wall; whatever lies outside the drawing is one."""

@@ -138,7 +138,8 @@ def shift(robot: str, seed: int) -> Shift:
 def edit(robot: str, env: gymnasium.Env, change: Shift) -> None:
     """Edits a freshly built environment's model in place, and has MuJoCo derive what follows from the edits.
 
-    Mass and inertia change together. `mj_setConst` overwrites the state it is given, so it gets scratch data.
+    Mass and inertia change together. `mj_setConst` overwrites the state it is given, so it gets scratch data; and it
+    leaves the mean inertia as it was, which scales the solver's tolerance and which a fresh compile would derive anew.
     """
     import mujoco
 
@@ -153,6 +154,7 @@ def edit(robot: str, env: gymnasium.Env, change: Shift) -> None:
     model.dof_damping[:] *= change.damping
     model.actuator_gear[:] *= change.strength
     mujoco.mj_setConst(model, mujoco.MjData(model))
+    model.stat.meaninertia = sum(model.dof_M0.tolist()) / model.nv
 
 
 def shifted(robot: str, seed: int = 0, change: Shift | None = None, **options: Any) -> gymnasium.Env:

@@ -110,7 +110,7 @@ def require_same_spaces(source: TaskFamily, target: Any) -> None:
     if found:
         raise InputError(
             f"a policy of {source.name!r} does not fit {target.name!r}: {'; '.join(found)}; "
-            "wrap the target so that its spaces agree, or choose another --source"
+            "give an --adapter, wrap the target so that its spaces agree, or choose another --source"
         )
 
 

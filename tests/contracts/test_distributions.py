@@ -6,18 +6,58 @@ import jax
 import numpy as np
 import pytest
 
-from headstart.adapt.randomize import PRESETS, preset
+from headstart.adapt.coordinates import Coordinates
+from headstart.adapt.correlated_normal import CorrelatedNormal
+from headstart.adapt.held import Held
+from headstart.adapt.particles import Cloud, Particles
+from headstart.adapt.randomize import PRESETS, preset, preset_ranges
+from headstart.adapt.splits import split
+from headstart.adapt.truncated_normal import TruncatedNormal
+from headstart.adapt.widening import Widening
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
-from headstart.types import TaskDistribution
+from headstart.types import Rollout, TaskDistribution
 
 WORLDS = ("pendulum", "point_maze", "hopper")
-CASES = [(world, name) for world in WORLDS for name in ("fixed", *PRESETS)]
+MADE = ("truncated normal", "correlated normal", "particles", "widening", "held", "interpolation", "extrapolation")
+CASES = [(world, name) for world in WORLDS for name in ("fixed", *PRESETS, *MADE)]
 
 
 def made(world, name):
     worlds = family(world)
-    return worlds, Fixed(task=worlds.task()) if name == "fixed" else preset(worlds, name)
+    if name == "fixed":
+        return worlds, Fixed(task=worlds.task())
+    if name in PRESETS:
+        return worlds, preset(worlds, name)
+    ranges, base = preset_ranges(worlds.dynamics, "wide"), worlds.task()
+    if not ranges:  # a world of which the presets know nothing: the middle half of what is legal
+        ranges = {p.name: (p.low, p.high) for p in worlds.dynamics.values()}
+    varied = Coordinates(worlds.dynamics, tuple(ranges))
+    if name in ("interpolation", "extrapolation"):
+        return worlds, split(worlds.dynamics, ranges, base)[name]
+    if name == "truncated normal":
+        return worlds, TruncatedNormal.over(varied, base, ranges, narrower=2.0)
+    if name == "correlated normal":
+        return worlds, CorrelatedNormal.over(varied, base, ranges, narrower=2.0)
+    if name == "particles":
+        points = np.random.default_rng(0).uniform(size=(20, len(varied)))
+        whole = varied.vector(varied.values(points))
+        return worlds, Particles(coordinates=varied, base=base, cloud=Cloud(whole, np.arange(20.0)))
+    if name == "held":
+        bell = CorrelatedNormal.over(varied, base, ranges)
+        return worlds, Held(distribution=bell, state=bell.init(jax.random.key(9)))
+    real = {k: r for k, r in ranges.items() if not worlds.dynamics[k].integer}
+    real = {k: (min(a, worlds.dynamics[k].nominal), max(b, worlds.dynamics[k].nominal)) for k, (a, b) in real.items()}
+    return worlds, Widening(
+        coordinates=Coordinates(worlds.dynamics, tuple(real)), base=base, limits=real, wide=1.0, narrow=0.0, envs=4
+    )
+
+
+def rollout_of(worlds, tasks, steps=3, envs=4):
+    """A rollout whose every number is made up but its tasks."""
+    rows = jax.tree.map(lambda x: np.broadcast_to(np.asarray(x)[None, :envs], (steps, envs, *np.shape(x)[1:])), tasks)
+    reward, flags = np.ones((steps, envs), np.float32), np.zeros((steps, envs), bool)
+    return Rollout((), np.zeros((steps, envs, 1)), reward, (), ~flags, flags, ~flags, ~flags, rows)
 
 
 @pytest.mark.parametrize(("world", "name"), CASES)
@@ -47,9 +87,10 @@ class TestEveryDistribution:
             assert not parameter.integer or (values == np.rint(values)).all()
 
     def test_an_update_gives_a_state_of_the_same_kind_and_finite_metrics(self, world, name):
-        _, distribution = made(world, name)
+        worlds, distribution = made(world, name)
         key = jax.random.key(5)
         state = distribution.init(key)
-        after, metrics = distribution.update(key, state, None)
+        feedback = rollout_of(worlds, distribution.sample(key, state, 4))
+        after, metrics = distribution.update(key, state, feedback)
         assert jax.tree.structure(after) == jax.tree.structure(state)
         assert all(np.isfinite(value) for value in metrics.values())

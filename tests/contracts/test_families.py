@@ -17,9 +17,11 @@ import pytest
 from headstart.data.collect import begin, collect
 from headstart.spaces import Box, ParameterSpace
 from headstart.tasks import mujoco
+from headstart.tasks.four_goals import FourGoals
 from headstart.tasks.pendulum import Pendulum
 from headstart.tasks.point_maze import PointMaze
 from headstart.tasks.point_navigation import PointNavigation
+from headstart.tasks.point_run import LAYOUTS, PointRun
 from headstart.types import HostFamily, JaxFamily, TaskFamily
 
 KEY = jax.random.key(0)
@@ -27,6 +29,8 @@ FAMILIES = [
     PointMaze(maze="open", horizon=16),
     Pendulum(horizon=16),
     PointNavigation(horizon=16),
+    *(PointRun(layout=layout, horizon=16) for layout in LAYOUTS),
+    FourGoals(horizon=16),
     *mujoco.ALL,
 ]
 JAX_FAMILIES = [family for family in FAMILIES if family.kind == "jax"]

@@ -10,22 +10,44 @@ import pytest
 
 from headstart import learn
 from headstart.data.replay import Transitions
+from headstart.learn.anneal import Annealed
 from headstart.learn.bc import BC
+from headstart.learn.discrete_soft_q import DiscreteSoftQ
 from headstart.learn.ppo import PPO
+from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
-from headstart.nets.policies import GaussianPolicy, SquashedPolicy
-from headstart.spaces import Box
+from headstart.learn.soft_q import SoftQ
+from headstart.maths.schedules import LogLinear
+from headstart.nets.policies import CategoricalPolicy, GaussianPolicy, SquashedPolicy
+from headstart.nets.recurrent import RecurrentPolicy
+from headstart.nets.sampler import SamplingPolicy
+from headstart.spaces import Box, Discrete
 from headstart.types import Demonstration, Learner, Rollout, Task
 
 KEY = jax.random.key(0)
 SPACE, ACTION = {"state": Box((3,)), "task": Box((1,))}, Box((2,), -1.0, 1.0)
 GAUSSIAN = GaussianPolicy(observation=SPACE, action=ACTION, hidden=(8,))
 SQUASHED = SquashedPolicy(observation=SPACE, action=ACTION, hidden=(8,))
+SAMPLING = SamplingPolicy(observation=SPACE, action=ACTION, hidden=(8,))
+CATEGORICAL = CategoricalPolicy(observation=SPACE, action=Discrete(3), hidden=(8,))
 OFF_POLICY = SAC(policy=SQUASHED, critic_hidden=(8,))
+OF_TRANSITIONS = (SAC, SoftQ, DiscreteSoftQ, Annealed)
 LEARNERS = [
     PPO(policy=GAUSSIAN, envs=4, minibatch_size=16, epochs=2, value_hidden=(8,)),
+    RecurrentPPO(
+        policy=RecurrentPolicy(observation=SPACE, action=ACTION, hidden=(8,), memory=4, branch=4),
+        envs=4,
+        minibatch_size=16,
+        epochs=2,
+        value_hidden=(8,),
+        chunk=4,
+        burn_in=2,
+    ),
     OFF_POLICY,
+    Annealed(learner=OFF_POLICY, schedule=LogLinear(start=0.1, end=0.001, updates=4)),
+    SoftQ(policy=SAMPLING, critic_hidden=(8,), target_interval=2),
+    DiscreteSoftQ(policy=CATEGORICAL, target_interval=2),
     Replayed(learner=OFF_POLICY, capacity=64, updates=2, batch_size=16, starts=8),
     BC(policy=GAUSSIAN, steps=2, minibatch_size=16),
 ]
@@ -36,17 +58,23 @@ def observations(*axes):
     return {"state": state, "task": state[..., :1]}
 
 
+def spoil(x):
+    return x.at[1].set(jnp.nan) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+
 def batch_for(learner, poison=False):
     """A batch of the learner's own kind; `poison` spoils rows and says so where the batch can say so."""
     if isinstance(learner, BC):
         batch = Demonstration(observations(32), jnp.tanh(observations(32)["state"][:, :2]))
         return jax.tree.map(lambda x: x.at[3].set(jnp.nan), batch) if poison else batch
-    lead = (2, 16) if isinstance(learner, SAC) else (8, 4)
+    lead = (2, 16) if isinstance(learner, OF_TRANSITIONS) else (8, 4)
     obs, never = observations(*lead), jnp.zeros(lead, bool)
     action, reward = jnp.tanh(obs["state"][..., :2]), obs["state"][..., 0]
-    spoilt = jax.tree.map(lambda x: x.at[1].set(jnp.nan), (obs, action, reward, obs))
+    if isinstance(learner.policy.action, Discrete):
+        action = jnp.arange(reward.size).reshape(lead) % learner.policy.action.n
+    spoilt = jax.tree.map(spoil, (obs, action, reward, obs))
     obs, action, reward, next_obs = spoilt if poison else (obs, action, reward, obs)
-    if isinstance(learner, SAC):
+    if isinstance(learner, OF_TRANSITIONS):
         return Transitions(obs, action, reward, next_obs, never)
     valid = (~never).at[1].set(not poison)
     return Rollout(
@@ -76,8 +104,9 @@ class TestEveryLearner:
         for name in ("init", "update", "params"):
             theirs = list(inspect.signature(getattr(Learner, name)).parameters)[1:]
             assert list(inspect.signature(getattr(learner, name)).parameters) == theirs
-        action, _ = learner.policy.apply(KEY, learner.params(learner.init(KEY)), (), observations(5))
-        assert action.shape == (5, 2)
+        params = learner.params(learner.init(KEY))
+        action, _ = learner.policy.apply(KEY, params, learner.policy.start(params, 5), observations(5))
+        assert action.shape == (5, *getattr(learner.policy.action, "shape", ()))
 
     def test_same_key_same_bits_and_one_trace(self, learner):
         update, traces = compiled(learner)

@@ -8,8 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from headstart import nets
 from headstart.errors import InputError
-from headstart.nets.policies import ALL, CategoricalPolicy, GaussianPolicy, SquashedPolicy, interval
+from headstart.nets.history import HistoryPolicy
+from headstart.nets.policies import CategoricalPolicy, GaussianPolicy, SquashedPolicy, interval
+from headstart.nets.recurrent import RecurrentPolicy
+from headstart.nets.sampler import SamplingPolicy
+from headstart.nets.unroll import MemoryPolicy, unroll
 from headstart.spaces import Box, Discrete
 from headstart.types import Policy
 
@@ -20,7 +25,11 @@ POLICIES = [
     GaussianPolicy(observation=SPACE, action=BOUNDED, hidden=(8,)),
     SquashedPolicy(observation=SPACE, action=BOUNDED, hidden=(8,)),
     CategoricalPolicy(observation=SPACE, action=Discrete(3), hidden=(8,)),
+    SamplingPolicy(observation=SPACE, action=BOUNDED, hidden=(8,)),
+    RecurrentPolicy(observation=SPACE, action=BOUNDED, hidden=(8,), memory=4, branch=4),
+    HistoryPolicy(observation=SPACE, action=BOUNDED, hidden=(8,), length=2),
 ]
+IMPLICIT = (SamplingPolicy,)  # these know how likely their own samples were, and of nothing else
 
 
 def observations(n=5):
@@ -32,7 +41,7 @@ def observations(n=5):
 
 
 def test_the_table_holds_every_policy():
-    assert {type(policy) for policy in POLICIES} == set(ALL)
+    assert {type(policy) for policy in POLICIES} == set(nets.ALL)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: type(policy).__name__)
@@ -52,19 +61,23 @@ class TestEveryPolicy:
         assert len(traces) == 1
 
     def test_one_action_a_row_in_the_spaces_dtype(self, policy):
-        action, carry = policy.apply(KEY, policy.init(KEY), (), observations())
+        params = policy.init(KEY)
+        start = policy.start(params, 5)
+        action, carry = policy.apply(KEY, params, start, observations())
         discrete = isinstance(policy.action, Discrete)
         assert action.shape == ((5,) if discrete else (5, 2))
         assert action.dtype == (jnp.int32 if discrete else jnp.float32)
-        assert carry == ()
+        before, after = (jax.tree.map(lambda x: (x.shape, x.dtype), each) for each in (start, carry))
+        assert before == after
 
     def test_greedy_needs_no_key_and_the_same_parameters(self, policy):
         greedy = dataclasses.replace(policy, deterministic=True)
         params = policy.init(KEY)
-        one, _ = greedy.apply(KEY, params, (), observations())
-        two, _ = greedy.apply(jax.random.key(1), params, (), observations())
+        start = policy.start(params, 5)
+        one, _ = greedy.apply(KEY, params, start, observations())
+        two, _ = greedy.apply(jax.random.key(1), params, start, observations())
         np.testing.assert_array_equal(one, two)
-        np.testing.assert_array_equal(one, policy.distribution(params, (), observations())[0].greedy())
+        np.testing.assert_array_equal(one, policy.distribution(params, start, observations())[0].greedy())
 
     def test_parameters_are_named_by_tree_path(self, policy):
         paths = {
@@ -82,7 +95,8 @@ class TestEveryPolicy:
     def test_vmaps_over_keys(self, policy):
         params = jax.vmap(policy.init)(jax.random.split(KEY, 3))
         assert all(leaf.shape[0] == 3 for leaf in jax.tree.leaves(params))
-        actions, _ = jax.vmap(policy.apply, in_axes=(None, 0, None, None))(KEY, params, (), observations())
+        start = policy.start(params, 5)
+        actions, _ = jax.vmap(policy.apply, in_axes=(None, 0, None, None))(KEY, params, start, observations())
         assert actions.shape[:2] == (3, 5)
 
     def test_the_normaliser_takes_part_and_takes_no_gradient(self, policy):
@@ -93,7 +107,9 @@ class TestEveryPolicy:
         assert not np.array_equal(policy.encode(params, observations()), policy.encode(seen, observations()))
 
         def likelihood(params):
-            distribution, _ = policy.distribution(params, (), observations())
+            distribution, _ = policy.distribution(params, policy.start(params, 5), observations())
+            if isinstance(policy, IMPLICIT):
+                return distribution.sample_and_log_prob(KEY)[1].sum() + distribution.entropy().sum()
             return distribution.log_prob(distribution.greedy()).sum() + distribution.entropy().sum()
 
         gradient = jax.grad(likelihood)(seen)["normalizer"]
@@ -102,9 +118,14 @@ class TestEveryPolicy:
     def test_accepts_time_and_env_axes(self, policy):
         rows = jax.tree.map(lambda x: jnp.stack([x, x]), observations())
         params = policy.init(KEY)
-        both = policy.distribution(params, (), rows)[0].greedy()
-        one = policy.distribution(params, (), observations())[0].greedy()
-        np.testing.assert_allclose(both[1], one, rtol=1e-6)
+        start = policy.start(params, 5)
+        if isinstance(policy, MemoryPolicy):  # time is no axis like any other: each step is the first of an episode
+            action = jnp.zeros((2, 5, 2))
+            both = unroll(policy, params, start, rows, action, jnp.ones((2, 5), bool)).distribution.greedy()
+        else:
+            both = policy.distribution(params, start, rows)[0].greedy()
+        one = policy.distribution(params, start, observations())[0].greedy()
+        np.testing.assert_allclose(both[1], one, rtol=1e-6, atol=1e-7)
 
 
 def test_a_fresh_gaussian_explores_at_the_actions_own_scale():
@@ -114,8 +135,8 @@ def test_a_fresh_gaussian_explores_at_the_actions_own_scale():
     np.testing.assert_allclose(jnp.exp(distribution.log_std[0]), [1.0, 10.0], rtol=1e-6)
 
 
-def test_a_squashed_policy_stays_inside():
-    policy = POLICIES[1]
+@pytest.mark.parametrize("policy", [POLICIES[1], POLICIES[3]], ids=lambda policy: type(policy).__name__)
+def test_a_squashed_policy_stays_inside(policy):
     params = jax.tree.map(lambda x: 100 * x, policy.init(KEY))
     action, _ = policy.apply(KEY, params, (), observations())
     low, high = policy.action.bounds()
@@ -136,6 +157,8 @@ def test_an_unbounded_action_is_taken_as_it_is():
         (GaussianPolicy, Box((2, 3)), "must be vectors"),
         (SquashedPolicy, Box((2,)), "infinite bound"),
         (CategoricalPolicy, Box((2,)), "use GaussianPolicy"),
+        (SamplingPolicy, Box((2,)), "infinite bound"),
+        (SamplingPolicy, Discrete(2), "use CategoricalPolicy"),
     ],
 )
 def test_an_action_space_that_does_not_fit_is_refused(make, action, message):

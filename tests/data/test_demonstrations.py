@@ -52,8 +52,8 @@ def several(*steps) -> AnnotatedDemonstration:
 def test_a_record_is_read_as_it_is_written_in_the_format(tmp_path):
     (one,) = read_demonstrations(write(tmp_path / "d.jsonl", RECORD))
     first, last = one.steps
-    assert first == ("p", (1.0,), 0, None, (), "a", (2.5,))
-    assert last == ("p", (1.0,), 1, "a", (1.0,), None, ())
+    assert first == ("p", (1.0,), 0, None, (), "a", (2.5,), ())
+    assert last == ("p", (1.0,), 1, "a", (1.0,), None, (), ())
     assert (one.name, one.task, one.source) == ("d", "t", f"{tmp_path / 'd.jsonl'}:1")
     assert one.time_steps[0].action == "a" and one.time_steps[1].action is None
 
@@ -254,3 +254,15 @@ def test_the_recorded_demonstrations_are_read_as_they_are():
         assert set(call_graph(given).calls["MoveObject"]) == {"PickObject", "PlaceObject"}
     jumps = [found for found in findings(tasks["SetTable"]) if "jumps" in found.what]
     assert len(jumps) == 5  # five teachers' slips, in the data as published
+
+
+def test_an_observation_is_read_written_and_of_one_length(tmp_path):
+    path = write(tmp_path / "d.jsonl", edited(observation=[1, 2.5]))
+    given = read_demonstrations(path)
+    assert given[0].steps[0].observation == (1.0, 2.5) and given[0].steps[1].observation == ()
+    with pytest.raises(InputError, match=r"the observation of 'p' has 0 numbers, in .*:1 2"):
+        call_graph(given)
+    write_demonstrations(path, given)
+    assert read_demonstrations(path)[0].steps == given[0].steps
+    with pytest.raises(InputError, match=r"steps\[0\].observation': expected a list of numbers or null, found 'x'"):
+        read_demonstrations(write(path, edited(observation="x")))

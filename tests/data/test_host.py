@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from headstart.data.host import Seeds, begin_host, collect_host, mix
+from headstart.data.host import begin_host, collect_host
+from headstart.data.seeds import Seeds, mix
 from headstart.errors import Fault
 from headstart.types import Task
 from tests.worlds import Constant, Counting, Remembering

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from headstart.errors import InputError
 from headstart.learn.bc import BC
 from headstart.nets.policies import CategoricalPolicy, GaussianPolicy, SquashedPolicy
 from headstart.spaces import Box, Discrete
@@ -54,3 +55,21 @@ def test_rows_that_are_not_finite_are_left_out_and_counted_and_the_others_set_th
     assert state.params["normalizer"]["count"] == 510
     np.testing.assert_allclose(state.params["normalizer"]["var"], np.delete(OBS, [3, 5], axis=0).var(0), rtol=1e-4)
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(state))
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.75])
+def test_a_weight_on_entropy_widens_the_clone_by_as_much_as_it_says(weight):
+    # log σ + s²/2σ² − w log σ is least where σ² = s²/(1 − w): at w = ¾ twice the demonstrator's standard deviation
+    learner = dataclasses.replace(LEARNERS["GaussianPolicy"], entropy_weight=weight)
+    batch = Demonstration(OBS, 0.1 * jax.random.normal(jax.random.key(1), (512, 1)))
+    state = learner.init(KEY)
+    for key in jax.random.split(KEY, 2):
+        state, _ = learner.update(key, state, batch)
+    spread = float(jnp.exp(state.params["actor"]["log_std"][0]))
+    assert spread == pytest.approx(0.1 / np.sqrt(1.0 - weight), rel=0.15)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.0, float("nan")])
+def test_a_weight_without_an_end_is_refused(weight):
+    with pytest.raises(InputError, match="from 0 to below 1"):
+        BC(policy=LEARNERS["GaussianPolicy"].policy, entropy_weight=weight)

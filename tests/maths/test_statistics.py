@@ -16,6 +16,7 @@ from headstart.maths.statistics import (
     interquartile_mean,
     paired_difference,
     probability_of_improvement,
+    ratio_interval,
     summarize,
     wilson_interval,
 )
@@ -142,3 +143,13 @@ def test_impossible_success_rates_are_refused(successes, trials):
 def test_unequal_seeds_cannot_be_paired():
     with pytest.raises(InputError, match="same seeds"):
         paired_difference(np.zeros(3), np.zeros(2))
+
+
+def test_a_ratio_of_interquartile_means():
+    # 12 / 4, whatever is redrawn of equal values
+    assert ratio_interval(np.full(5, 12.0), np.full(7, 4.0)) == (3.0, 3.0, 3.0)
+    found = ratio_interval(np.array([8.0, 10.0, 12.0]), np.array([4.0, 5.0, 6.0]))
+    assert found.value == 2.0
+    assert found.low == pytest.approx(8 / 6, abs=0.15) and found.high == pytest.approx(12 / 4, abs=0.3)
+    with pytest.raises(InputError, match="positive values below"):
+        ratio_interval(np.ones(3), np.array([1.0, 0.0, 1.0]))

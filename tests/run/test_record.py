@@ -220,7 +220,29 @@ def test_a_logger_that_is_missing_or_breaks_never_stops_a_run(tmp_path, monkeypa
     logger.append(70, {"a": 2.0})
     logger.append(80, {"a": 0.0})
     logger.close()
-    assert points == [(str(tmp_path), 50), ("a", 0.5, 60), ("a", 2.0, 70)]
+    assert points == [(str(tmp_path), 51), ("a", 0.5, 60), ("a", 2.0, 70)]
+
+
+def test_tensorboard_reads_what_the_real_library_wrote(tmp_path):
+    pytest.importorskip("tensorboardX", reason="the extra [tensorboard] is not installed")
+    from tensorboardX.proto.event_pb2 import Event
+
+    logger = metrics.TensorBoard(tmp_path)
+    for step in (64, 128):
+        logger.append(step, {"rollout/ep_rew_mean": step / 3, "train/loss": jnp.float32(0.5)})
+    logger.close()
+    (file,) = tmp_path.iterdir()
+    content, found = file.read_bytes(), []
+    while content:  # a record: its length, a checksum, the event, a checksum
+        size = int.from_bytes(content[:8], "little")
+        event, content = Event.FromString(content[12 : 12 + size]), content[16 + size :]
+        found += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
+    assert sorted(found) == [
+        ("rollout/ep_rew_mean", 64, pytest.approx(64 / 3)),
+        ("rollout/ep_rew_mean", 128, pytest.approx(128 / 3)),
+        ("train/loss", 64, 0.5),
+        ("train/loss", 128, 0.5),
+    ]
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -61,7 +61,7 @@ def test_calls_returns_counters_and_values_by_hand():
     world = Echo()
     made = Interpreter().run(Program(decide), world, "p")
     assert world.acted == [("a", (2.0,)), ("a", (2.0,))]
-    assert [tuple(step) for step in made.steps] == [
+    assert [step[:7] for step in made.steps] == [
         ("p", (), 0, None, (), "q", (1.0,)),
         ("q", (1.0,), 0, None, (), "a", (2.0,)),
         ("q", (1.0,), 1, "a", (2.0,), None, (2.0,)),
@@ -196,3 +196,44 @@ def test_the_teacher_is_a_program_like_any_other():
     made = Interpreter().run(Teacher(), world, "tidy", (0.0,))
     assert len(world.placed) == count and world.things == []
     assert made.time_steps[-1].action is None
+
+
+class Lamp:
+    """A world that shows a number beside what its actions answer: a decision may need it."""
+
+    def __init__(self, shown):
+        self.shown, self.acted = shown, []
+
+    def observe(self):
+        return (self.shown, 7.0)
+
+    def act(self, action, args):
+        self.acted.append((action, args))
+        self.shown -= 1.0
+        return ()
+
+
+def press_until_dark(frame):
+    return Decided("a", (2 * frame.observation[0],)) if frame.observation[0] > 0.5 else Decided(None)
+
+
+def test_an_observation_is_recorded_and_decided_by(tmp_path):
+    taught = [Interpreter().run(Program(press_until_dark), Lamp(float(n)), "p", task="dim") for n in (3, 5, 1, 4)]
+    assert [step.observation for step in taught[0].steps] == [(3.0, 7.0), (2.0, 7.0), (1.0, 7.0), (0.0, 7.0)]
+    controller = learn(taught)
+    assert controller.skills["p"].layout.names[-2:] == ("observation[0]", "observation[1]")
+    write_controller(tmp_path / "controller", controller)
+    world = Lamp(6.0)
+    Interpreter().run(read_controller(tmp_path / "controller"), world, "p")
+    np.testing.assert_allclose(
+        [args for _, args in world.acted], [[12.0], [10.0], [8.0], [6.0], [4.0], [2.0]], atol=1e-9
+    )
+
+
+def test_an_observation_that_is_no_numbers_is_a_fault():
+    class Blind(Echo):
+        def observe(self):
+            return ("dark",)
+
+    with pytest.raises(Fault, match=r"the observation answered \('dark',\), not a list of numbers; stack: p"):
+        Interpreter().run(Program(lambda frame: Decided(None)), Blind(), "p")

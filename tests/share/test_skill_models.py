@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 
 from headstart.data.demonstrations import AnnotatedDemonstration, ProcedureStep, TimeStep
+from headstart.errors import InputError
 from headstart.experiments.table_twin import base_offset, teach
 from headstart.share.rule_model import Rules, explain
 from headstart.share.skill_mlp import Mlp
-from headstart.share.skill_models import PerCounter, Polynomial, Table
+from headstart.share.skill_models import PerCounter, Polynomial, Prediction, Table
 from headstart.share.skill_steps import tabulate
 from headstart.share.validate import (
     OverDemonstrations,
     OverSteps,
     cross_validate,
     held_out,
+    judge,
 )
 
 CLOSED = [
@@ -243,3 +245,14 @@ def test_the_short_cuts_of_cross_validation_change_no_verdict():
                 folds = validator.folds(3, of, np.arange(6))
                 quick = cross_validate(model, of, folds, np.zeros(of.counts.shape[1]), 1e-6).right
                 assert quick == plainly(model, of, folds), (of.layout.procedure, model, validator)
+
+
+def test_errors_are_measured_in_the_unit_of_each_argument():
+    one = demonstrate([((), 0, None, (), "go", (1.0, 90.0))])
+    steps = tabulate({"new": [one]}, {"go": (1.0, 100.0)})["p"]
+    said = Prediction(np.array([0]), np.array([[1.005, 90.9]]), np.ones(1))
+    assert judge(steps, np.array([0]), np.ones(1), said, 0.01).right  # 5 mm and 0.9 degrees
+    off = judge(steps, np.array([0]), np.ones(1), said._replace(arguments=np.array([[1.0, 92.0]])), 0.01)
+    assert off.reason == "argument 1 of 'go' is off by 2 (RMSE)"
+    with pytest.raises(InputError, match="'go' has 2 arguments, and 1 units are given"):
+        tabulate({"new": [one]}, {"go": (1.0,)})

@@ -38,9 +38,27 @@ def still(t, obs):
 
 
 def test_an_environment_that_draws_itself_is_taken_as_it_draws():
-    footage = watch_gymnasium("tests.tasks.test_footage:Square", {}, still, 0, 10)
+    footage = watch_gymnasium("tests.tasks.test_footage:Square", {}, still, 0, 1000)
     assert footage.reward.tolist() == [1, 2, 3, 4] and footage.model is None
     assert footage.draw(99, 99)[:, 0, 0, 0].tolist() == [10, 20, 30, 40]
+
+
+def test_as_many_pictures_are_kept_as_the_film_has_seconds():
+    assert (
+        len(watch_gymnasium("tests.tasks.test_footage:Square", {}, still, 0, 80).pictures) == 2
+    )  # 0.08 s of 25 a second
+
+
+def test_a_registered_environment_draws_itself_where_it_can():
+    try:
+        import pygame  # noqa: F401
+    except ImportError:
+        with pytest.raises(InputError, match=r"its own pictures need what is not installed here .*pygame"):
+            watch_gymnasium("gym:Pendulum-v1", {}, still, 0, 200)
+        return
+    footage = watch_gymnasium("gym:Pendulum-v1", {}, still, 0, 200)
+    assert footage.pictures.shape[0] == 6 and footage.pictures.std() > 5  # 0.2 s of 30 a second
+    assert len(footage.thinned(25.0, 6.0)[0].pictures) == 6
 
 
 def test_an_environment_that_draws_nothing_has_no_film():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from headstart.errors import InputError
 from headstart.tasks.mazes import MAZES
-from headstart.tasks.point_maze import GRAVITY, SUBSTEP, PointMaze, PointState
+from headstart.tasks.point_maze import PointMaze
+from headstart.tasks.point_physics import GRAVITY, SUBSTEP, PointState
 from headstart.types import Task
 
 KEY = jax.random.key(0)

@@ -9,6 +9,7 @@ import pytest
 from headstart.errors import InputError
 from headstart.tasks import opengl, raycast
 from headstart.tasks.camera import follow
+from headstart.tasks.mujoco.model import compiled
 from headstart.tasks.render import render
 
 BALL = """<mujoco><worldbody>
@@ -138,3 +139,29 @@ def test_opengl_can_be_switched_off_and_is_missed_only_by_name(monkeypatch):
     assert opengl.backends() == ()
     with pytest.raises(InputError, match="no OpenGL"):
         render(ball(), np.array([[0.0, 0.5]]), width=64, height=48, by="opengl")
+
+
+@pytest.mark.parametrize("backend", ["egl", "osmesa"])
+def test_a_simulation_s_model_is_drawn_by_the_back_end_that_the_user_chose(backend, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", backend)
+    monkeypatch.setattr(opengl, "_BROKEN", set())
+    model = compiled("hopper.xml")  # its textures have shrunk to a pixel
+    poses = np.tile(model.qpos0, (2, 1))
+    poses[1, 0] = 0.5
+    frames = opengl.draw(model, poses, follow(model, poses), width=64, height=48)
+    if frames is None:
+        pytest.skip(f"no OpenGL by {backend} on this machine")
+    assert frames.mean() > 120 and frames.std() > 15  # not black, and something is to be seen
+    assert (frames[0] != frames[1]).any()
+
+
+def test_only_textures_of_a_pixel_are_painted():
+    shrunk, whole = (mujoco.MjModel.from_xml_string(TEXTURED.format(size=size)) for size in (1, 8))
+    before = whole.tex_data.copy()
+    assert opengl.brightened(shrunk) and not opengl.brightened(whole)
+    assert shrunk.tex_data.mean() > 200 and np.array_equal(whole.tex_data, before)
+
+
+TEXTURED = """<mujoco><asset><texture name="floor" type="2d" builtin="flat" width="{size}" height="{size}"/>
+<material name="floor" texture="floor"/></asset>
+<worldbody><geom type="plane" size="1 1 1" material="floor"/></worldbody></mujoco>"""

@@ -59,6 +59,24 @@ def test_the_model_is_edited_as_said(robot):
 
 
 @pytest.mark.parametrize("robot", ROBOTS)
+def test_what_follows_from_the_edits_is_what_a_fresh_compile_gives(robot):
+    env = shifted(robot, 5)
+    model, spec = env.unwrapped.model, mujoco.MjSpec.from_file(env.unwrapped.fullpath)
+    stock = gymnasium.make(ROBOTS[robot].id).unwrapped.model
+    spec.compiler.settotalmass, spec.compiler.inertiafromgeom = -1, mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_FALSE
+    for body in spec.bodies[1:]:
+        edited = model.body(body.name)
+        body.explicitinertial = True
+        body.mass, body.inertia = float(edited.mass[0]), edited.inertia
+        body.ipos, body.iquat = edited.ipos, edited.iquat
+    fresh = spec.compile()
+    for name in ("body_subtreemass", "body_invweight0", "dof_invweight0", "dof_M0"):
+        np.testing.assert_allclose(getattr(model, name), getattr(fresh, name), rtol=1e-9, err_msg=name)
+    assert model.stat.meaninertia == pytest.approx(fresh.stat.meaninertia, rel=1e-9)
+    assert model.stat.meaninertia != pytest.approx(stock.stat.meaninertia, rel=1e-4)
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
 def test_velocities_are_where_the_table_says(robot):
     env = gymnasium.make(ROBOTS[robot].id).unwrapped
     env.reset(seed=0)

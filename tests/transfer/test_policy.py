@@ -1,17 +1,24 @@
 """Grafts: what is named comes from the source, the rest stays; what does not fit is refused by name."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from headstart.data.collect import play
 from headstart.errors import InputError
 from headstart.learn.ppo import PPO
+from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.nets.policies import GaussianPolicy
+from headstart.nets.recurrent import RecurrentPolicy
+from headstart.nets.unroll import unroll
 from headstart.spaces import Box, Discrete
-from headstart.transfer.fine_tune import packed
+from headstart.transfer.fine_tune import OnPolicy, packed
 from headstart.transfer.policy import Frozen, Graft, differences
 from headstart.types import Rollout, Task
+from tests import probes
 
 POLICY = GaussianPolicy(observation=Box((3,)), action=Box((1,), -1.0, 1.0), hidden=(4,))
 
@@ -116,3 +123,22 @@ def test_packed_episodes_follow_each_other_and_the_filling_counts_for_nothing():
     state = learner().init(jax.random.key(0))
     a, b = (learner().update(jax.random.key(1), state, batch)[0] for batch in (pack, filled))
     assert jnp.allclose(a.critic["output"]["weight"], b.critic["output"]["weight"])
+
+
+def test_packed_episodes_are_learnt_from_with_the_memory_that_acted_in_each():
+    family = probes.FeltParameter()
+    policy = RecurrentPolicy(observation=family.observation, action=family.action, hidden=(8,), memory=4, branch=4)
+    greedy = dataclasses.replace(policy, deterministic=True)
+    params = jax.tree.map(lambda x: x + 0.3, policy.init(jax.random.key(0)))
+    tasks = family.sample(jax.random.key(1), 3)
+    episodes = play(jax.random.key(2), family, greedy, params, tasks, 3)
+    pack = packed(episodes)
+    said = unroll(policy, params, policy.start(params, 1), pack.obs, pack.action, pack.first).distribution.greedy()
+    np.testing.assert_allclose(np.asarray(said)[pack.valid], pack.action[pack.valid], rtol=1e-5, atol=1e-6)
+    tuning = OnPolicy(learner=RecurrentPPO(policy=policy, envs=1, minibatch_size=64, epochs=1, value_hidden=(4,)))
+    source = dataclasses.replace(tuning.learner, envs=4).init(jax.random.key(3))
+    state = tuning.start(jax.random.key(4), source)
+    assert same(state.params, source.params) and state.memory["action"].shape == (1, 1)
+    after, metrics = tuning.learn(jax.random.key(5), state, episodes)
+    assert not same(after.params["actor"]["cell"], state.params["actor"]["cell"])
+    assert metrics["faults/invalid_rows"] == 512 - 9

@@ -17,9 +17,12 @@ from mujoco.rollout import Rollout
 from headstart.tasks.mujoco.model import STATE, settle
 from headstart.tasks.mujoco.randomize import Randomizer
 
+FAN_ROWS = 4096  # states in one call of the engine: their buffers stay in the processor's cache
 Values = Float[np.ndarray, "env parameter"]
 State = Float[np.ndarray, "env state"]
+Control = Float[np.ndarray, "env *physics action"]
 Positions = Float[np.ndarray, "env body 3"]
+Forces = Float[np.ndarray, "env all 6"]
 
 
 class Engine:
@@ -45,12 +48,15 @@ class Engine:
         self._few = self._threads[: max(1, few)]
         self.beside = False  # another engine steps at the same time, and this one leaves half of the threads to it
         self._steps = robot.about.frame_skip
+        self._bodies = model.nbody if robot.about.forces else 0  # whose contact forces are asked for
         self._watched = [model.body(name).id for name in robot.about.watched]
         # a Runge-Kutta step computes positions once more after the sensors, and these are what Gymnasium reads
-        self._late = bool(self._watched) and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+        late = bool(self._watched) and model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+        self._single = late or robot.about.forces  # what the engine's own rollout does not report
         self._control = np.empty((n, self._steps, model.nu))
         self._states = np.empty((n, self._steps, mujoco.mj_stateSize(model, STATE)))
         self._sensors = np.empty((n, self._steps, model.nsensordata)) if self._watched else None
+        self._fan: tuple[np.ndarray, np.ndarray] | None = None  # buffers of `fan`, as large as was needed so far
 
     def hold(self, values: Values) -> None:
         """Gives each environment's model the dynamics of its row, unless it has them already."""
@@ -68,26 +74,57 @@ class Engine:
         self.held = values
 
     def step(
-        self, state: State, control: Float[np.ndarray, "env action"], rows: Int[np.ndarray, " row"] | None = None
-    ) -> tuple[State, Positions]:
+        self, state: State, control: Control, rows: Int[np.ndarray, " row"] | None = None
+    ) -> tuple[State, Positions, Forces]:
         """Steps environments by `frame_skip` physics steps.
 
         Args:
             state: of every environment.
-            control: for each of them.
+            control: for each of them, or for each of their physics steps.
             rows: which of them are stepped; None is all. What is returned for the others means nothing.
 
         Returns:
-            The states afterwards, and the positions of the watched bodies in the last forward pass. The clock of an
-            environment that diverged stands still, or its state is not finite.
+            The states afterwards, and of the last forward pass the positions of the watched bodies and the contact
+            forces on all bodies, where they are asked for. The clock of an environment that diverged stands still, or
+            its state is not finite.
         """
         if rows is None:
             return self._advance(self._models, state, control)
         after, positions = state.copy(), np.zeros((len(state), len(self._watched), 3))
+        forces = np.zeros((len(state), self._bodies, 6))
         if not rows.size:  # MuJoCo's rollout of no environment ends the process
-            return after, positions
-        after[rows], positions[rows] = self._advance([self._models[row] for row in rows], state[rows], control[rows])
-        return after, positions
+            return after, positions, forces
+        stepped = self._advance([self._models[row] for row in rows], state[rows], control[rows])
+        after[rows], positions[rows], forces[rows] = stepped
+        return after, positions, forces
+
+    def fan(
+        self, state: Float[np.ndarray, "env row state"], control: Float[np.ndarray, "env row action"]
+    ) -> Float[np.ndarray, "env row state"]:
+        """Steps many states under the dynamics of each of the first environments; positions of bodies are not given."""
+        envs, rows, width = state.shape
+        models = [model for model in self._models[:envs] for _ in range(rows)]
+        flat, pushed = state.reshape(-1, width), control.reshape(envs * rows, -1)
+        parts = [slice(i, i + FAN_ROWS) for i in range(0, len(flat), FAN_ROWS)]
+        size = min(len(flat), FAN_ROWS)
+        if self._fan is None or len(self._fan[0]) < size:
+            self._fan = np.empty((size, self._steps, pushed.shape[1])), np.empty((size, self._steps, width))
+        forces, states = self._fan
+        after = np.empty_like(flat)
+        for part in parts:
+            n = len(flat[part])
+            forces[:n] = pushed[part, None]
+            self._alone.rollout(
+                models[part],
+                self._threads,
+                flat[part],
+                forces[:n],
+                skip_checks=True,
+                nstep=self._steps,
+                state=states[:n],
+            )
+            after[part] = states[:n, -1]
+        return after.reshape(state.shape)
 
     def forward(self, state: State, rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row body 3"]:
         """Computes where the watched bodies of some environments are, without a step."""
@@ -102,13 +139,11 @@ class Engine:
         """Returns a copy of an environment's model, to look at."""
         return copy.copy(self._models[row])
 
-    def _advance(
-        self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
-    ) -> tuple[State, Positions]:
-        if self._late:
+    def _advance(self, models: list[mujoco.MjModel], state: State, control: Control) -> tuple[State, Positions, Forces]:
+        if self._single:
             return self._advance_one_by_one(models, state, control)
         n = len(state)
-        self._control[:n] = control[:, None]
+        self._control[:n] = control[:, None] if control.ndim == 2 else control
         pool, threads = (self._beside, self._few) if self.beside else (self._alone, self._threads)
         pool.rollout(
             models,
@@ -121,20 +156,29 @@ class Engine:
             sensordata=None if self._sensors is None else self._sensors[:n],
         )
         after = self._states[:n, -1].copy()
-        return after, np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
+        seen = np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
+        return after, seen, np.empty((n, 0, 6))
 
     def _advance_one_by_one(
-        self, models: list[mujoco.MjModel], state: State, control: Float[np.ndarray, "env action"]
-    ) -> tuple[State, Positions]:
+        self, models: list[mujoco.MjModel], state: State, control: Control
+    ) -> tuple[State, Positions, Forces]:
         after, positions, scratch = np.empty_like(state), np.empty((len(state), len(self._watched), 3)), self._scratch
+        forces = np.empty((len(state), self._bodies, 6))
         for row, model in enumerate(models):
             mujoco.mj_setState(model, scratch, state[row], STATE)
             scratch.qacc_warmstart[:] = 0.0
-            scratch.ctrl[:] = control[row]
-            mujoco.mj_step(model, scratch, nstep=self._steps)
+            if control.ndim == 2:
+                scratch.ctrl[:] = control[row]
+                mujoco.mj_step(model, scratch, nstep=self._steps)
+            for now in control[row] if control.ndim == 3 else ():
+                scratch.ctrl[:] = now
+                mujoco.mj_step(model, scratch)
             mujoco.mj_getState(model, scratch, after[row], STATE)
             positions[row] = scratch.xpos[self._watched]
-        return after, positions
+            if self._bodies:
+                mujoco.mj_rnePostConstraint(model, scratch)
+                forces[row] = scratch.cfrc_ext
+        return after, positions, forces
 
 
 @dataclass(frozen=True, eq=False)

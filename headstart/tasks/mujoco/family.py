@@ -4,27 +4,30 @@
 # MuJoCo is a compiled module without type stubs.
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import mujoco
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from headstart.errors import InputError
 from headstart.spaces import Box, ParameterSpace
 from headstart.tasks.mujoco import draws
 from headstart.tasks.mujoco.engine import Engines
 from headstart.tasks.mujoco.model import STATE, compiled
-from headstart.tasks.mujoco.parameters import DELAY, LONGEST_DELAY, NOISE
+from headstart.tasks.mujoco.parameters import DELAY, JITTER, LONGEST_DELAY, NOISE
+from headstart.tasks.mujoco.prediction import predict
 from headstart.tasks.mujoco.randomize import Randomizer
 from headstart.tasks.mujoco.readback import read
 from headstart.tasks.mujoco.robot import Physics, Robot, direction_and_speed
+from headstart.tasks.turn import TURN
 from headstart.types import Outcome, Task
 
-_INITIAL, _NOISE, _TASK = 1, 2, 3  # streams of random numbers
+_INITIAL, _NOISE, _TASK, _LATE = 1, 2, 3, 4  # streams of random numbers
 _LARGEST = 1e6  # a position or velocity beyond this is a simulation that diverged; MuJoCo's own limit is 1e10
 
 
@@ -34,6 +37,7 @@ class WorldState(NamedTuple):
     Attributes:
         physics: MuJoCo's full physical state: time, positions, velocities.
         bodies: where the watched bodies were in the engine's last forward pass.
+        forces: what contacts did to all bodies in it, where the robot asks for that.
         queue: the latest actions, newest first.
         error: what the sensors add to the observation in this step.
         dynamics: the value of each of the family's parameters, in their order.
@@ -42,6 +46,7 @@ class WorldState(NamedTuple):
 
     physics: Float[np.ndarray, "env state"]
     bodies: Float[np.ndarray, "env body 3"]
+    forces: Float[np.ndarray, "env all 6"]
     queue: Float[np.ndarray, "env delay action"]
     error: Float[np.ndarray, "env channel"]
     dynamics: Float[np.ndarray, "env parameter"]
@@ -67,6 +72,7 @@ class MujocoFamily:
     warm_start: bool = True
     kind: Literal["host"] = "host"
     can_snapshot: bool = True
+    turn: ClassVar = TURN
 
     @property
     def name(self) -> str:
@@ -114,9 +120,10 @@ class MujocoFamily:
         dynamics = np.tile(self._randomizer.nominal, (n, 1))
         reward = {name: np.full(n, value, np.float64) for name, value in self.rewards.nominal().items()}
         bodies = np.zeros((n, len(self.robot.about.watched), 3))
+        forces = np.zeros((n, self._model.nbody if self.robot.about.forces else 0, 6))
         queue = np.zeros((n, 1 + LONGEST_DELAY, self._model.nu))
         error = np.zeros((n, len(self.robot.about.scale)))
-        return WorldState(physics, bodies, queue, error, dynamics, reward)
+        return WorldState(physics, bodies, forces, queue, error, dynamics, reward)
 
     def reset(self, seeds: Int[Any, " env"], state: WorldState, tasks: Task, where: Bool[Any, " env"]) -> WorldState:
         rows = np.flatnonzero(where)
@@ -131,6 +138,7 @@ class MujocoFamily:
         return WorldState(
             physics=physics,
             bodies=_with(state.bodies, rows, bodies),
+            forces=_with(state.forces, rows, 0.0),
             queue=_with(state.queue, rows, 0.0),
             error=_with(state.error, rows, self._error(seeds, dynamics[rows])),
             dynamics=dynamics,
@@ -141,22 +149,19 @@ class MujocoFamily:
         return self.robot.observe(self._split(state)) + state.error
 
     def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
-        where, action = np.asarray(where), np.asarray(action)
-        rows = None if where.all() else np.flatnonzero(where)
-        queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
-        delay = state.dynamics[:, self._randomizer.column[DELAY]].astype(np.intp)
+        with TURN:
+            where, action = np.asarray(where), np.asarray(action)
+            rows = None if where.all() else np.flatnonzero(where)
+            queue = np.concatenate([action[:, None], state.queue[:, :-1]], axis=1, dtype=np.float64)
+            control = self._control(np.asarray(seeds), queue, state.dynamics)
         with self._engines.lend(state.dynamics) as engine:
-            physics, bodies = engine.step(state.physics, queue[np.arange(len(queue)), delay], rows)
-        error = self._error(np.asarray(seeds), state.dynamics)
-        after = WorldState(physics, bodies, queue, error, state.dynamics, state.reward)
-        intact = self._intact(state, after)
-        if rows is None and intact.all():
-            return self._judged(state, after, action, intact)
-        kept = ~(where & intact)  # what rests, and what broke, stays what it was: finite
-        action = np.where(kept[:, None], np.zeros((), action.dtype), action)
-        outcome = self._judged(state, _keep(kept, state, after), action, intact | ~where)
-        reward: Any = np.where(kept, 0.0, outcome.reward)
-        return outcome._replace(reward=reward, terminated=outcome.terminated & ~kept)
+            physics, bodies, forces = engine.step(state.physics, control, rows)
+        with TURN:
+            error = self._error(np.asarray(seeds), state.dynamics)
+            after = WorldState(physics, bodies, forces, queue, error, state.dynamics, state.reward)
+            if rows is None and self._all_intact(state, after):
+                return self._judged(state, after, action, where)
+            return self._judged_in_part(state, after, action, where)
 
     def place(
         self, state: WorldState, qpos: Float[Any, "env position"], qvel: Float[Any, "env velocity"]
@@ -166,7 +171,47 @@ class MujocoFamily:
         physics = np.concatenate([clock, np.asarray(qpos, np.float64), np.asarray(qvel, np.float64)], axis=1)
         with self._engines.lend(state.dynamics) as engine:
             bodies = engine.forward(physics, np.arange(len(physics)))
-        return state._replace(physics=physics, bodies=bodies, queue=np.zeros_like(state.queue))
+        forces, queue = np.zeros_like(state.forces), np.zeros_like(state.queue)
+        return state._replace(physics=physics, bodies=bodies, forces=forces, queue=queue)
+
+    @property
+    def typical_size(self) -> Float[np.ndarray, " channel"]:
+        """The unit of the sensors' noise in each observed channel."""
+        return self._scale
+
+    @property
+    def unpredictable(self) -> str | None:
+        """Says in one line why `predict` cannot be used; None where it can."""
+        if self.robot.about.unseen is None:
+            return f"{self.name}: its observation is not its whole state, so that a recorded state cannot be set"
+        return None
+
+    def predict(
+        self,
+        dynamics: Mapping[str, Float[Any, " particle"]],
+        obs: Float[np.ndarray, "row channel"],
+        queue: Float[np.ndarray, "row lag action"],
+    ) -> tuple[Float[np.ndarray, "particle row channel"], Bool[np.ndarray, "particle row"]]:
+        """Puts the world into each observed state and asks what would be seen one control step later.
+
+        What `step` does from there, to rounding, where `obs` is exact. The sensors' noise is left out.
+
+        Args:
+            dynamics: values of parameters for each particle; what is not named is nominal.
+            obs: states, as observed.
+            queue: what was asked for, newest first: in this step, in the one before, and so on. Shorter than a
+                particle's delay, it is filled up with zeros, as after a reset.
+
+        Returns:
+            The next observations in double precision, and whether each is one: not where the world broke, nor where a
+            velocity of `obs` was cut by the sensor's limits, so that the state is not known.
+
+        Raises:
+            InputError: where a state cannot be set from an observation, with the reason.
+        """
+        if self.unpredictable:
+            raise InputError(f"{self.unpredictable}; use a method that compares observations only, such as simopt")
+        return predict(self, self._engines, dynamics, obs, queue)
 
     def physics(self, state: WorldState) -> Physics:
         """Returns joint positions and velocities, to draw a picture of or to start from."""
@@ -178,12 +223,13 @@ class MujocoFamily:
             return [engine.model(row) for row in (range(len(state.physics)) if rows is None else rows)]
 
     def parameters(self, model: mujoco.MjModel) -> dict[str, float]:
-        """Reads the physical parameters back from a model. Delay and noise are not in a model."""
+        """Reads the physical parameters back from a model. Delay, jitter and noise are not in a model."""
         return read(self._randomizer, model)
 
     @cached_property
     def _model(self) -> mujoco.MjModel:
-        return compiled(self.robot.about.asset, self.robot.about.watched, self.warm_start)
+        about = self.robot.about
+        return compiled(about.asset, about.watched, self.warm_start, about.walls)
 
     @cached_property
     def _randomizer(self) -> Randomizer:
@@ -202,12 +248,47 @@ class MujocoFamily:
 
     def _split(self, state: WorldState) -> Physics:
         end = 1 + self._model.nq
-        return Physics(state.physics[:, 1:end], state.physics[:, end : end + self._model.nv], state.bodies)
+        forces = state.forces if self.robot.about.forces else None
+        return Physics(state.physics[:, 1:end], state.physics[:, end : end + self._model.nv], state.bodies, forces)
 
     def _judged(self, before: WorldState, after: WorldState, action: np.ndarray, valid: Any) -> Outcome:
         now = self._split(after)
-        reward: Any = self.robot.reward(self._split(before), now, action, after.reward)
-        return Outcome(after, reward, self.robot.terminated(now), np.zeros_like(valid), valid)
+        ended: Any = self.robot.terminated(now)
+        reward: Any = self.robot.reward(self._split(before), now, action, after.reward, ended)
+        return Outcome(after, reward, ended, np.zeros_like(valid), valid)
+
+    def _judged_in_part(
+        self, before: WorldState, after: WorldState, action: np.ndarray, where: Bool[np.ndarray, " env"]
+    ) -> Outcome:
+        """Judges a step of which some environments rested or broke: these stay what they were, which is finite."""
+        intact = self._intact(before, after)
+        kept = ~(where & intact)
+        action = np.where(kept[:, None], np.zeros((), action.dtype), action)
+        outcome = self._judged(before, _keep(kept, before, after), action, intact | ~where)
+        reward: Any = np.where(kept, 0.0, outcome.reward)
+        return outcome._replace(reward=reward, terminated=outcome.terminated & ~kept)
+
+    def _control(
+        self,
+        seeds: Int[np.ndarray, " env"],
+        queue: Float[np.ndarray, "env delay action"],
+        dynamics: Float[np.ndarray, "env parameter"],
+    ) -> Float[np.ndarray, "env *physics action"]:
+        """Returns what reaches the motors: for a whole control step, or for each physics step where latency jitters.
+
+        An action takes the episode's delay and, drawn anew in each step from an exponential distribution, some more. At
+        the share u of a control step, with a latency of l control steps, the motors do the action of ⌈l − u⌉ steps ago.
+
+        Source: Peng et al. 2018 (arXiv 1710.06537), section IV-C: Δt ~ Δt₀ + Exp(λ), λ drawn for each episode.
+        """
+        every = np.arange(len(queue))
+        delay, jitter = dynamics[:, self._randomizer.column[DELAY]], dynamics[:, self._randomizer.column[JITTER]]
+        if not jitter.any():
+            return queue[every, delay.astype(np.intp)]
+        late = delay - jitter * np.log1p(-draws.uniform(seeds, 1, _LATE)[:, 0])
+        share = (np.arange(self.robot.about.frame_skip) + 0.5) / self.robot.about.frame_skip  # in mid physics step
+        ago = np.clip(np.ceil(late[:, None] - share), 0, LONGEST_DELAY).astype(np.intp)
+        return queue[every[:, None], ago]
 
     def _error(
         self, seeds: Int[np.ndarray, " env"], dynamics: Float[np.ndarray, "env parameter"]
@@ -217,11 +298,20 @@ class MujocoFamily:
             return np.zeros((len(seeds), channels))
         return noise[:, None] * self._scale * draws.normal(seeds, channels, _NOISE)
 
-    def _intact(self, before: WorldState, after: WorldState) -> Bool[np.ndarray, " env"]:
+    @cached_property
+    def _least(self) -> float:
         # the engine stops the clock of an environment at its first warning: bad positions, bad control, full buffers
-        least = (self.robot.about.frame_skip - 0.5) * self._model.opt.timestep
+        return (self.robot.about.frame_skip - 0.5) * self._model.opt.timestep
+
+    def _all_intact(self, before: WorldState, after: WorldState) -> bool:
+        """Says whether every environment is intact: `_intact` in one go, since at nearly every step all are."""
+        elapsed, rest = after.physics[:, 0] - before.physics[:, 0], after.physics[:, 1:]
+        return bool(elapsed.min() > self._least and rest.max() < _LARGEST and rest.min() > -_LARGEST)
+
+    def _intact(self, before: WorldState, after: WorldState) -> Bool[np.ndarray, " env"]:
         largest = np.abs(after.physics[:, 1:]).max(axis=1)
-        return (after.physics[:, 0] - before.physics[:, 0] > least) & (largest < _LARGEST)  # so not what is no number
+        # what is no number is less than nothing
+        return (after.physics[:, 0] - before.physics[:, 0] > self._least) & (largest < _LARGEST)
 
     def _asked(
         self, old: dict[str, np.ndarray], given: dict[str, Any], rows: Int[np.ndarray, " row"]
@@ -237,7 +327,7 @@ class MujocoFamily:
 def _keep(kept: Bool[np.ndarray, " env"], before: WorldState, after: WorldState) -> WorldState:
     """Returns the state afterwards, but the one before where `kept`. A step changes no dynamics and no reward."""
     rows = np.flatnonzero(kept)
-    changed = ("physics", "bodies", "queue", "error")
+    changed = ("physics", "bodies", "forces", "queue", "error")
     old = {name: _with(getattr(after, name), rows, getattr(before, name)[rows]) for name in changed}
     return after._replace(**old)
 

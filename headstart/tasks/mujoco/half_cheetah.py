@@ -1,5 +1,6 @@
 """The half-cheetah: a flat runner that cannot fall over for good."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,11 @@ HALF_CHEETAH = Description(
     feet=("bfoot", "ffoot"),
     weather=("gravity",),
     speeds=(0.5, 8.0),
+    unseen=1,
 )
+
+
+BACKWARD = dataclasses.replace(HALF_CHEETAH, name="half_cheetah_backward", direction=-1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,16 @@ class HalfCheetah:
         return never(physics)
 
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env 6"], asked: dict[str, Float[Any, " env"]]
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env 6"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         return running(before, after, asked, self.about) - self.control_weight * effort(action)
+
+
+def half_cheetah_backward() -> HalfCheetah:
+    """Builds the half-cheetah whose plain task is to run backward."""
+    return HalfCheetah(about=BACKWARD)

@@ -23,6 +23,7 @@ HOPPER = Description(
     feet=("foot",),
     weather=("gravity",),
     speeds=(0.5, 3.0),
+    unseen=1,
 )
 
 
@@ -68,8 +69,13 @@ class Hopper:
         return ~(standing & xp.all(rest < self.state_limit, axis=1))
 
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env 3"], asked: dict[str, Float[Any, " env"]]
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env 3"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         moved = running(before, after, asked, self.about)
-        healthy = self.healthy_reward * (~self.terminated(after)).astype(moved.dtype)
+        healthy = self.healthy_reward * (~ended).astype(moved.dtype)
         return moved + healthy - self.control_weight * effort(action)

@@ -12,8 +12,9 @@ import numpy as np
 from headstart.spaces import Parameter
 from headstart.tasks.mujoco.robot import Robot
 
-DELAY, NOISE = "delay:action", "noise:observation"
+DELAY, JITTER, NOISE = "delay:action", "jitter:delay", "noise:observation"
 LONGEST_DELAY = 10
+MOST_JITTER = 2.0
 
 # legal factors on the model's own values; ranges to randomize over are in headstart/adapt/randomize.py
 _LEGAL = {
@@ -45,13 +46,16 @@ class Target(NamedTuple):
 def targets(model: mujoco.MjModel, robot: Robot) -> tuple[Target, ...]:
     """Lists every parameter of a robot's model that changes how it moves, in a fixed order."""
     delay = Parameter(name=DELAY, unit="control steps", nominal=0.0, low=0.0, high=float(LONGEST_DELAY), integer=True)
+    jitter = Parameter(
+        name=JITTER, unit="control steps, mean of each step's own", nominal=0.0, low=0.0, high=MOST_JITTER
+    )
     noise = Parameter(name=NOISE, unit="× the channel's typical size, std", nominal=0.0, low=0.0, high=1.0)
     listed = [*_bodies(model, robot), *_friction(model, robot), *_joints(model, robot), *_actuators(model)]
     listed += [
         Target(_factor(kind, "world"), (kind,), (0, 1, 2) if kind == "gravity" else (0,))
         for kind in robot.about.weather
     ]
-    return (*listed, Target(delay), Target(noise))
+    return (*listed, Target(delay), Target(jitter), Target(noise))
 
 
 def _factor(kind: str, part: str) -> Parameter:

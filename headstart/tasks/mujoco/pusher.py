@@ -69,7 +69,12 @@ class Pusher:
         return never(physics)
 
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env 7"], asked: dict[str, Float[Any, " env"]]
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env 7"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         hand, thing, goal = after.bodies[:, 0], after.bodies[:, 1], after.bodies[:, 2]
         near, far = self.near_weight * distance(thing - hand), self.distance_weight * distance(thing - goal)

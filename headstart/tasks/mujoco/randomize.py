@@ -78,26 +78,39 @@ class Randomizer:
         }
 
     @cached_property
-    def factors(self) -> dict[str, Int[np.ndarray, " index"]]:
-        """For each array, the column whose value multiplies each of its rows; one past the last is no factor at all."""
-        factors = {name: np.full(len(default), len(self.targets)) for name, default in self.defaults.items()}
+    def places(self) -> dict[str, slice]:
+        """Where each array lies in a row of `flat`: all of them one after the other, so that one product writes all."""
+        ends = np.cumsum([default.size for default in self.defaults.values()]).tolist()
+        return {name: slice(end - self.defaults[name].size, end) for name, end in zip(self.defaults, ends, strict=True)}
+
+    @cached_property
+    def plain(self) -> Float[np.ndarray, " entry"]:
+        """The defaults, one after the other."""
+        return np.concatenate([default.ravel() for default in self.defaults.values()])
+
+    @cached_property
+    def factors(self) -> Int[np.ndarray, " entry"]:
+        """For each entry, the column whose value multiplies it; one past the last is no factor at all."""
+        factors = {name: np.full(default.shape, len(self.targets)) for name, default in self.defaults.items()}
         for column, (parameter, fields, indices) in enumerate(self.targets):
             for name in fields:
                 if name in factors and parameter.unit == "× nominal":
                     factors[name][list(indices)] = column
-        return factors
+        return np.concatenate([factor.ravel() for factor in factors.values()])
 
     @cached_property
-    def absolutes(self) -> tuple[tuple[str, int, int], ...]:
-        """Array, row and column of each value that stands for itself."""
+    def absolutes(self) -> tuple[Int[np.ndarray, " entry"], Int[np.ndarray, " entry"]]:
+        """The entries whose values stand for themselves, and the column of each."""
         plain = [(column, target) for column, target in enumerate(self.targets) if target.parameter.unit != "× nominal"]
-        return tuple(
-            (name, index, column)
+        pairs = [
+            (self.places[name].start + index, column)
             for column, target in plain
             for name in target.fields
             if name in self.defaults
             for index in target.indices
-        )
+        ]
+        entries, columns = np.array(pairs, int).reshape(-1, 2).T
+        return entries, columns
 
     def values(self, dynamics: Mapping[str, Any], rows: Int[np.ndarray, " row"]) -> Float[np.ndarray, "row p"]:
         """Reads the named parameters of some environments; what is not named is nominal.
@@ -130,13 +143,11 @@ class Randomizer:
 
     def arrays(self, values: Float[np.ndarray, "row parameter"]) -> dict[str, Float[np.ndarray, "row ..."]]:
         """Computes the model's arrays for each row of values, from the defaults."""
-        factors = np.concatenate([values, np.ones((len(values), 1))], axis=1)
-        arrays = {}
-        for name, default in self.defaults.items():
-            factor = factors[:, self.factors[name]]
-            arrays[name] = default * (factor if default.ndim == 1 else factor[:, :, None])
-        for name, index, column in self.absolutes:
-            arrays[name][:, index] = values[:, column]
+        flat = self.plain * np.concatenate([values, np.ones((len(values), 1))], axis=1)[:, self.factors]
+        entries, columns = self.absolutes
+        flat[:, entries] = values[:, columns]
+        shapes = {name: (len(values), *default.shape) for name, default in self.defaults.items()}
+        arrays = {name: flat[:, place].reshape(shapes[name]) for name, place in self.places.items()}
         self._slip(values, arrays)
         self._load(values, arrays)
         return arrays

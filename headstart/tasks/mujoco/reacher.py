@@ -64,7 +64,12 @@ class Reacher:
         return never(physics)
 
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env 2"], asked: dict[str, Float[Any, " env"]]
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env 2"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         far = distance(after.bodies[:, 0] - after.bodies[:, 1])
         return -self.distance_weight * far - self.control_weight * effort(action)

@@ -11,7 +11,7 @@ from headstart.tasks.mujoco.randomize import Randomizer
 
 
 def read(randomizer: Randomizer, model: mujoco.MjModel) -> dict[str, float]:
-    """Returns the value of every parameter that is in a model. Action delay and observation noise are not.
+    """Returns the value of every parameter that is in a model. Delay, jitter and observation noise are not.
 
     Args:
         randomizer: knows what the plain model is.

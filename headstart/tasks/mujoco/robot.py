@@ -15,11 +15,14 @@ class Physics(NamedTuple):
         qpos: joint positions, in m and rad.
         qvel: joint velocities, in m/s and rad/s.
         bodies: positions in m of the bodies that the robot names, as the engine computed them in its last forward pass.
+        forces: what contacts do to each body, torque in N m and force in N, at its centre of mass, world's axes; zero
+            after a reset. None where the robot does not ask for them.
     """
 
     qpos: Float[Any, "env position"]
     qvel: Float[Any, "env velocity"]
     bodies: Float[Any, "env body 3"]
+    forces: Float[Any, "env all 6"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +43,18 @@ class Description:
         carry_at: where on it, in m in its own frame; not at its centre of mass.
         carry_most: the heaviest payload, in kg.
         watched: bodies whose positions are in `Physics.bodies`.
+        forces: whether contact forces are in `Physics.forces`. Steps are then taken one environment after the other.
+        walls: boxes on the ground: centre x and y, half width and half depth, in m.
+        goal: where a goal is, in m; None where there is none.
+        goal_height: what the nominal task pays at the goal; 0 pays for moving instead.
+        direction: of the nominal task, see `direction_and_speed`.
         inert: bodies that only mark a place: nothing about them varies.
         floor: the geom that everything touches; None where friction plays no part.
         feet: bodies with a friction of their own.
         weather: which of `gravity`, `density` and `viscosity` the motion depends on.
         speeds: lowest and highest speed to ask for, in m/s; None where there are no tasks of direction and speed.
+        unseen: how many of the first positions the observation leaves out, where it is otherwise the whole state
+            (positions, then velocities) and the motion does not depend on them; None where it is not.
     """
 
     name: str
@@ -59,11 +69,17 @@ class Description:
     carry_at: tuple[float, float, float]
     carry_most: float
     watched: tuple[str, ...] = ()
+    forces: bool = False
+    walls: tuple[tuple[float, float, float, float], ...] = ()
+    goal: tuple[float, float] | None = None
+    goal_height: float = 0.0
+    direction: float = 1.0
     inert: tuple[str, ...] = ()
     floor: str | None = None
     feet: tuple[str, ...] = ()
     weather: tuple[str, ...] = ()
     speeds: tuple[float, float] | None = None
+    unseen: int | None = None
 
 
 class Robot(Protocol):
@@ -77,20 +93,27 @@ class Robot(Protocol):
     def observe(self, physics: Physics) -> Float[Any, "env channel"]: ...
     def terminated(self, physics: Physics) -> Bool[Any, " env"]: ...
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env action"], asked: dict[str, Float[Any, " env"]]
-    ) -> Float[Any, " env"]: ...
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env action"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
+    ) -> Float[Any, " env"]: ...  # `ended`: what `terminated` says of `after`
 
 
 def direction_and_speed(about: Description) -> ParameterSpace:
-    """The reward parameters of what runs: which way, and how fast. None for what does not."""
+    """The reward parameters of what runs: which way, and how fast; and what a goal is worth. None for what does not."""
     if about.speeds is None:
         return ParameterSpace()
-    return ParameterSpace(
-        (
-            Parameter(name="direction", unit="along x", nominal=1.0, low=-1.0, high=1.0, integer=True),
-            Parameter(name="speed", unit="m/s, 0: no limit", nominal=0.0, low=0.0, high=4.0 * about.speeds[1]),
-        )
+    running = (
+        Parameter(name="direction", unit="along x", nominal=about.direction, low=-1.0, high=1.0, integer=True),
+        Parameter(name="speed", unit="m/s, 0: no limit", nominal=0.0, low=0.0, high=4.0 * about.speeds[1]),
     )
+    if about.goal is None:
+        return ParameterSpace(running)
+    height = Parameter(name="goal", unit="1, 0: no goal", nominal=about.goal_height, low=0.0, high=100.0)
+    return ParameterSpace((*running, height))
 
 
 def forward(velocity: Float[Any, " env"], asked: dict[str, Float[Any, " env"]]) -> Float[Any, " env"]:

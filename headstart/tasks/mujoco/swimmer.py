@@ -21,6 +21,7 @@ SWIMMER = Description(
     carry_most=30.0,
     weather=("density", "viscosity"),
     speeds=(0.05, 0.3),
+    unseen=2,
 )
 
 
@@ -52,6 +53,11 @@ class Swimmer:
         return never(physics)
 
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env 2"], asked: dict[str, Float[Any, " env"]]
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env 2"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         return running(before, after, asked, self.about) - self.control_weight * effort(action)

@@ -23,6 +23,7 @@ WALKER2D = Description(
     feet=("foot", "foot_left"),
     weather=("gravity",),
     speeds=(0.5, 4.0),
+    unseen=1,
 )
 
 
@@ -65,8 +66,13 @@ class Walker2d:
         return ~((height > self.height[0]) & (height < self.height[1]) & (xp.abs(angle) < self.tilt))
 
     def reward(
-        self, before: Physics, after: Physics, action: Float[Any, "env 6"], asked: dict[str, Float[Any, " env"]]
+        self,
+        before: Physics,
+        after: Physics,
+        action: Float[Any, "env 6"],
+        asked: dict[str, Float[Any, " env"]],
+        ended: Bool[Any, " env"],
     ) -> Float[Any, " env"]:
         moved = running(before, after, asked, self.about)
-        healthy = self.healthy_reward * (~self.terminated(after)).astype(moved.dtype)
+        healthy = self.healthy_reward * (~ended).astype(moved.dtype)
         return moved + healthy - self.control_weight * effort(action)

@@ -6,7 +6,7 @@ import pytest
 
 from headstart.tasks.mujoco import ALL
 
-HOPPER, WALKER2D, SWIMMER, HALF_CHEETAH, REACHER, PUSHER = ALL
+HOPPER, WALKER2D, SWIMMER, HALF_CHEETAH, REACHER, PUSHER, ANT = ALL
 every_family = pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
 
 

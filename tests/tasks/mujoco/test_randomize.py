@@ -65,7 +65,7 @@ def test_every_parameter_is_read_back(family):
     tasks = spread(family, 4)
     for row, model in enumerate(family.models(begin(family, tasks))):
         read = family.parameters(model)
-        assert set(family.dynamics) - set(read) == {"delay:action", "noise:observation"}
+        assert set(family.dynamics) - set(read) == {"delay:action", "jitter:delay", "noise:observation"}
         for name, value in read.items():
             assert value == pytest.approx(float(tasks.dynamics[name][row]), abs=5e-4), name
 

@@ -72,7 +72,7 @@ def test_the_same_functions_run_on_jax_arrays(family):
     seen = jax.jit(robot.observe)(now)
     assert seen.dtype == jnp.float32
     np.testing.assert_allclose(seen, robot.observe(family.physics(after)), rtol=1e-4, atol=1e-4)
-    found = jax.jit(robot.reward)(before, now, jnp.asarray(action), asked)
+    found = jax.jit(robot.reward)(before, now, jnp.asarray(action), asked, jnp.asarray(ends[0]))
     np.testing.assert_allclose(found, reward[0], rtol=1e-2, atol=1e-2)  # velocity from float32 positions
     np.testing.assert_array_equal(jax.jit(robot.terminated)(now), ends[0])
 

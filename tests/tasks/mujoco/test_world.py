@@ -109,7 +109,8 @@ def test_order_in_the_batch_does_not_matter(family):
 def test_the_batch_is_in_lockstep_with_one_world_at_a_time(family, threads):
     family, n = dataclasses.replace(family, threads=threads), 5
     tasks = spread(family, n)
-    tasks.dynamics["delay:action"] = np.zeros(n, np.float32)
+    for late in ("delay:action", "jitter:delay"):
+        tasks.dynamics[late] = np.zeros(n, np.float32)
     state = begin(family, tasks)
     models = family.models(state)
     worlds = [mujoco.MjData(model) for model in models]
@@ -130,7 +131,8 @@ def test_the_same_state_and_action_give_the_same_bits_whatever_was_computed_befo
     n, action = 3, actions_of(family, 1, 3)[0]
     start = begin(family, spread(family, n))
     pose, model = family.physics(start), family._model
-    beyond = np.where(model.jnt_limited, model.jnt_range[:, 1] + 0.1, pose.qpos)  # so that the solver has work
+    beyond, limited = pose.qpos.copy(), np.flatnonzero(model.jnt_limited)
+    beyond[:, model.jnt_qposadr[limited]] = model.jnt_range[limited, 1] + 0.1  # so that the solver has work
     limit = family.place(start, beyond, pose.qvel)
     first = family.step(np.arange(n), limit, action, all_of(n))
     play(family, start, actions_of(family, 5, n, seed=1))
@@ -182,6 +184,31 @@ def test_a_delayed_action_is_the_one_of_that_many_steps_ago(delay):
     slow = begin(HOPPER, tasks_of(HOPPER, n, delay__action=delay))
     fast = begin(HOPPER, tasks_of(HOPPER, n))
     np.testing.assert_array_equal(play(HOPPER, slow, actions)[1], play(HOPPER, fast, late)[1])
+
+
+@every_family
+def test_jitter_of_width_zero_is_the_plain_world_bit_for_bit_also_beside_one_that_jitters(family):
+    n, actions = 3, actions_of(family, 10, 3)
+    plain = begin(family, tasks_of(family, n, delay__action=[0, 1, 2]))
+    beside = begin(family, tasks_of(family, n, delay__action=[0, 1, 2], jitter__delay=[0.0, 0.3, 0.0]))
+    (_, one, *_), (_, two, *_) = (play(family, state, actions) for state in (plain, beside))
+    np.testing.assert_array_equal(one[:, [0, 2]], two[:, [0, 2]])
+    assert not np.array_equal(one[:, 1], two[:, 1])
+
+
+@pytest.mark.parametrize("family", [HOPPER, REACHER], ids=lambda family: family.name)
+def test_a_jittering_latency_is_drawn_anew_in_each_step_and_reaches_the_motors_between_steps(family):
+    n, frames = 2000, family.robot.about.frame_skip
+    queue = np.repeat(np.arange(11.0)[None, :, None], n, axis=0)  # the action of k steps ago is k
+    dynamics = begin(family, tasks_of(family, n, delay__action=1, jitter__delay=0.2)).dynamics
+    one, two = (family._control(np.arange(n) + seed, queue, dynamics)[..., 0] for seed in (0, n))
+    assert one.shape == (n, frames) and not np.array_equal(one, two)
+    share = (
+        np.arange(frames) + 0.5
+    ) / frames  # late by l steps: the action of ⌈l − u⌉ steps ago; P(l > 1 + u) = exp(−u / 0.2)
+    np.testing.assert_allclose((one >= 2).mean(axis=0), np.exp(-share / 0.2), atol=0.04)
+    assert one.min() == 1 and (np.diff(one, axis=1) <= 0).all()  # within a step, ever newer actions arrive
+    np.testing.assert_array_equal(one, family._control(np.arange(n), queue, dynamics)[..., 0])
 
 
 def test_delay_and_reset_in_the_middle_of_a_queue():

@@ -1,0 +1,26 @@
+"""What an adaptation learns from: target episodes, and who played them."""
+
+from typing import NamedTuple
+
+from headstart.errors import InputError
+from headstart.types import Params, Policy, Rollout
+
+
+class TargetPlay(NamedTuple):
+    """Target episodes.
+
+    Attributes:
+        episodes: all that there are so far, leaves `time env=1 ...`.
+        policy: that played them; a method that plays it in simulation needs it, others do not.
+        params: of the policy.
+    """
+
+    episodes: tuple[Rollout, ...]
+    policy: Policy | None = None
+    params: Params = None
+
+    def required(self) -> "TargetPlay":
+        """Raises `InputError` where there is nothing to learn from."""
+        if not self.episodes:
+            raise InputError("adaptation needs at least one target episode; allow some, as in --shots 0,1,3")
+        return self

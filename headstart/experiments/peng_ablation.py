@@ -1,0 +1,17 @@
+"""Which randomization matters? Peng's recurrent policy, with one group of parameters fixed after the other.
+
+Source: Peng et al. 2018 (arXiv 1710.06537), table III.
+"""
+
+from headstart.experiments.claims import Request, Work
+from headstart.experiments.peng import ARMS, WORLDS, carried_out
+
+
+def reproduce(request: Request) -> Work:
+    """Fixes one group of parameters after the other; see `headstart.experiments.claims`."""
+    whole = ARMS["recurrent"]
+    rows = {
+        name: {"nothing fixed": whole} | {f"fixed {group}": whole._replace(fixed=group) for group in world.groups}
+        for name, world in WORLDS.items()
+    }
+    return carried_out(request, rows)

@@ -1,0 +1,85 @@
+"""The tables of Peng's study: what each arm was worth, and in which order they came."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from headstart.maths.statistics import (
+    bootstrap_interval,
+    paired_difference,
+    probability_of_improvement,
+    wilson_interval,
+)
+
+Arms = Mapping[str, dict[str, Any]]
+
+
+def summed_up(pieces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sums up one arm over its seeds.
+
+    Args:
+        pieces: one for each seed: `home` and `target`, returns of episodes; `home_successes` and `target_successes`,
+            how many of them succeeded, or None.
+
+    Returns:
+        For home and target: the mean return of each seed, their interquartile mean and its 95 % bootstrap interval;
+        and the share of successes over all episodes with its Wilson interval.
+    """
+    found: dict[str, Any] = {}
+    for place in ("home", "target"):
+        per_seed = np.array([np.mean(piece[place]) for piece in pieces])
+        found[place] = {**bootstrap_interval(per_seed[:, None])._asdict(), "per_seed": per_seed.tolist()}
+        counts = [piece[f"{place}_successes"] for piece in pieces]
+        if None not in counts:
+            trials = sum(len(piece[place]) for piece in pieces)
+            found[place]["success"] = {**wilson_interval(sum(counts), trials)._asdict(), "trials": trials}
+    return found
+
+
+def compared(arms: Arms, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Compares pairs of arms on the targets, seed by seed: what is expected to be better comes first.
+
+    Returns:
+        For each pair the interquartile mean of the differences with its 95 % bootstrap interval, how probable it is
+        that a seed of the first is better than one of the second, and whether the interval of differences is above 0.
+    """
+    rows = []
+    for better, worse in pairs:
+        one, two = (np.array(arms[name]["target"]["per_seed"]) for name in (better, worse))
+        difference = paired_difference(one, two)
+        rows.append(
+            {
+                "expected_better": better,
+                "expected_worse": worse,
+                "difference": difference._asdict(),
+                "probability": probability_of_improvement(one[:, None], two[:, None])._asdict(),
+                "shown": difference.low > 0,
+            }
+        )
+    return rows
+
+
+def table(worlds: Mapping[str, Mapping[str, Any]]) -> str:
+    """Writes the arms of each world as text, and below them what beat what."""
+    lines = []
+    for world, found in worlds.items():
+        arms: Arms = found["arms"]
+        succeeds = any("success" in arm["target"] for arm in arms.values())
+        head = f"{world:20}{'return at home':>28}{'return on the targets':>28}"
+        lines.append(head + (f"{'success on the targets':>26}" if succeeds else ""))
+        for name, arm in arms.items():
+            cells = [f"{spread(arm[place], '.1f'):>28}" for place in ("home", "target")]
+            cells += [f"{spread(arm['target']['success'], '.2f'):>26}"] if succeeds else []
+            lines.append(f"{name:20}" + "".join(cells))
+        for row in found["order"]:
+            said = "shown" if row["shown"] else "not shown"
+            difference = spread(row["difference"], ".1f")
+            lines.append(f"{row['expected_better']} above {row['expected_worse']}: {said}, by {difference}")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def spread(interval: Mapping[str, float], digits: str) -> str:
+    """Writes an estimate and its interval."""
+    return f"{interval['value']:{digits}} [{interval['low']:{digits}}, {interval['high']:{digits}}]"

@@ -1,0 +1,130 @@
+"""What is asked of the simulator before the first target episode is spent, and the arm that spends them."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from headstart.adapt.excite import Candidate, disagreement, excitement, noisier
+from headstart.adapt.identifiability import identifiability
+from headstart.adapt.posterior import Posterior
+from headstart.data.collect import play
+from headstart.experiments.adapted import Adapted, AdaptedArm
+from headstart.nets.policies import GaussianPolicy
+from headstart.report.adaptation import read_adaptation, sentences
+from headstart.run.ledger import BudgetExceeded, Ledger
+from headstart.run.target import Target
+from headstart.tasks.catalogue import family
+from tests.adapt.target_play import HOPPER
+
+KEY = jax.random.key(0)
+POLICY = GaussianPolicy(observation=HOPPER.observation, action=HOPPER.action)
+PARAMS = POLICY.init(jax.random.key(1))
+RANGES = {"mass:torso": (0.5, 2.0), "gear:leg_joint": (0.7, 1.3), "noise:observation": (0.001, 0.001)}
+METHOD = Posterior(family=HOPPER, ranges=RANGES, base=HOPPER.task(), particles=32, steps=64)
+
+
+class TestIdentifiability:
+    def test_masses_and_motors_are_expected_to_be_found_and_more_episodes_tell_more(self):
+        one, four = (identifiability(KEY, METHOD, POLICY, PARAMS, k) for k in (1, 4))
+        assert one.names == ("gear:leg_joint", "mass:torso") and not one.unidentified
+        assert (four.remaining < one.remaining).all() and (one.remaining < 0.8).all()
+
+    def test_a_parameter_that_moves_nothing_is_named(self):
+        # friction matters only in contact: a hopper that begins in the air and is looked at for a step tells nothing
+        swimmer = family("swimmer")
+        ranges = {"mass:mid": (0.9, 1.1), "viscosity:world": (0.999, 1.001)}
+        method = Posterior(family=swimmer, ranges=ranges, base=swimmer.task(), steps=32)
+        policy = GaussianPolicy(observation=swimmer.observation, action=swimmer.action)
+        found = identifiability(KEY, method, policy, policy.init(KEY), 1)
+        assert "viscosity:world" in found.unidentified  # known to a thousandth already: an episode adds nothing
+
+
+class TestExcitement:
+    def test_disagreement_by_hand(self):
+        # Y = ±1 in one number, two particles: 1 + Y Yᵀ / 2 has eigenvalues 1 and 2
+        np.testing.assert_allclose(disagreement(np.array([[1.0], [-1.0]])), 0.5 * np.log(2))
+        assert disagreement(np.zeros((3, 5))) == 0.0
+
+    def test_who_moves_tells_more_than_who_rests(self):
+        rest = {**PARAMS, "actor": jax.tree.map(np.zeros_like, PARAMS["actor"])}
+        still = Candidate(dataclasses.replace(POLICY, deterministic=True), rest)
+        told = excitement(KEY, METHOD, METHOD.init(KEY), {"moves": Candidate(POLICY, PARAMS), "rests": still})
+        assert told["moves"] > told["rests"] > 0
+
+    def test_a_noisier_policy_is_noisier(self):
+        twice = noisier(PARAMS, 2.0)
+        np.testing.assert_allclose(np.exp(twice["actor"]["log_std"] - PARAMS["actor"]["log_std"]), 2.0, rtol=1e-6)
+
+
+@dataclasses.dataclass(frozen=True)
+class Heavy:
+    """The hopper with a heavier torso, whatever task it is given: a target."""
+
+    observation, action, horizon, name, kind, can_snapshot = *(
+        getattr(HOPPER, field) for field in ("observation", "action", "horizon")
+    ), "heavy", "host", True  # fmt: skip
+
+    def sample(self, key, n):
+        tasks = HOPPER.sample(key, n)
+        return tasks._replace(dynamics={**tasks.dynamics, "mass:torso": np.full(n, 1.6, np.float32)})
+
+    def start(self, n):
+        return HOPPER.start(n)
+
+    def reset(self, seeds, state, tasks, where):
+        return HOPPER.reset(seeds, state, tasks, where)
+
+    def observe(self, state):
+        return HOPPER.observe(state)
+
+    def step(self, seeds, state, action, where):
+        return HOPPER.step(seeds, state, action, where)
+
+
+class TestTheArm:
+    def spend(self, tmp_path, budget=3, excite=True):
+        ledger = Ledger(path=tmp_path / "ledger.json", budget=budget)
+        target, under = Target(Heavy, ledger, play), []
+
+        def learn(distribution):
+            under.append(distribution.sample(KEY, distribution.init(KEY), 50).dynamics["mass:torso"])
+            yield "learning"
+            return PARAMS
+
+        arm = AdaptedArm(METHOD, (1, 3), excite, tmp_path / "adaptation-0.json")
+        found = list(arm.meet(KEY, target, POLICY, PARAMS, learn, METHOD_BEFORE))
+        return found, under, ledger
+
+    def test_it_spends_k_episodes_and_trains_in_the_simulator_that_they_tell_of(self, tmp_path):
+        found, under, ledger = self.spend(tmp_path)
+        assert [f.shots for f in found if isinstance(f, Adapted)] == [0, 1, 3]
+        assert ledger.counts().adaptation_episodes == 3 and found.count("learning") == 3
+        assert np.std(under[0]) > 0.1 and abs(np.median(under[2]) - 1.6) < 0.1  # nothing known; then nearly all
+        record = json.loads((tmp_path / "adaptation-0.json").read_text())
+        assert record["parameters"] == sorted(RANGES) and record["played"] in record["excitement"]
+        assert [part["shots"] for part in record["posteriors"]] == [1, 3]
+        assert "1.6" not in json.dumps({k: record[k] for k in ("prior", "trained", "nominal")})  # nothing leaks
+
+    def test_the_report_reads_what_it_wrote(self, tmp_path):
+        self.spend(tmp_path)
+        notes = {}
+        read = read_adaptation(tmp_path, notes)
+        assert read is not None and not notes and read.posteriors[-1][0] == 3
+        torso = read.names.index("mass:torso")
+        low, middle, high = read.posteriors[-1][1][torso]
+        assert low <= middle <= high and abs(middle - 1.6) < 0.1
+        assert "The target was played" in sentences(read)
+        assert read.replay is not None and read.replay["measured"].shape[0] == len(read.replay["channels"])
+        (tmp_path / "adaptation-0.json").write_text('{"parameters": 3}')
+        assert read_adaptation(tmp_path, notes) is None and "could not be read" in notes["adaptation"]
+
+    def test_it_never_goes_over_the_budget(self, tmp_path):
+        with pytest.raises(BudgetExceeded):
+            self.spend(tmp_path, budget=2, excite=False)
+
+
+METHOD_BEFORE = METHOD.drawn()
+METHOD_BEFORE = dataclasses.replace(METHOD_BEFORE, cloud=METHOD.init(KEY))

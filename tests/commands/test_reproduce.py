@@ -1,0 +1,68 @@
+"""`headstart reproduce`: one table of claims, each result with the command that made it."""
+
+import json
+import sys
+import types
+
+import pytest
+
+from headstart.__main__ import main
+from headstart.experiments import claims
+from headstart.experiments.claims import CLAIMS, Claim, Reproduced, Step
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    """A claim that counts what it is asked, and keeps one piece of work in its folder."""
+    module = types.ModuleType("counting_claim")
+    asked = []
+
+    def reproduce(request):
+        asked.append(request)
+        kept = request.folder / "piece.json"
+        if not kept.exists():
+            yield Step(0.5, "one piece")
+            kept.write_text("1")
+        return Reproduced("a [b]table[/b]", {"z": 1, "a": [2]})
+
+    module.reproduce = reproduce
+    monkeypatch.setitem(sys.modules, "counting_claim", module)
+    monkeypatch.setattr(claims, "CLAIMS", {"counting": Claim("counting_claim", "It counts.", ("source",))})
+    return asked
+
+
+def test_a_claim_is_measured_and_its_result_says_how(counting, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["reproduce", "counting", "--size", "tiny", "--seeds", "3", "--source", "here", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "counting: 50%, one piece" in said and "a [b]table[/b]" in said and "result.json" in said
+    result = json.loads((out / "result.json").read_text())
+    assert result["command"] == "headstart reproduce counting --size tiny --seeds 3 --source here"
+    assert (result["claim"], result["z"], result["a"]) == ("counting", 1, [2]) and result["seconds"] >= 0
+    assert list(result)[-2:] == ["z", "a"], "tables are made from the order of the fields"
+    assert (counting[0].size, counting[0].seeds, counting[0].given) == ("tiny", 3, {"source": "here"})
+
+
+def test_an_interrupted_run_goes_on_with_what_it_kept_and_a_finished_one_says_so(counting, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["reproduce", "counting", "--seed", "4", "--out", str(out)]) == 0
+    (out / "result.json").unlink()
+    capsys.readouterr()
+    assert main(["resume", str(out)]) == 0
+    assert "one piece" not in capsys.readouterr().out
+    assert [one.seed for one in counting] == [4, 4]
+    assert main(["resume", str(out)]) == 2
+    assert "is finished" in capsys.readouterr().err
+
+
+def test_a_folder_that_has_a_run_is_not_used_twice(counting, tmp_path, capsys):
+    assert main(["reproduce", "counting", "--out", str(tmp_path)]) == 0
+    assert main(["reproduce", "counting", "--out", str(tmp_path)]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_claim_has_a_module_that_reproduces_it(name):
+    known = ("source", "target", "demonstrations")
+    assert set(CLAIMS[name].options) <= set(known) and CLAIMS[name].says
+    assert callable(claims.claim(name, dict.fromkeys(CLAIMS[name].options, "x")))

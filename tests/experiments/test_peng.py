@@ -1,0 +1,113 @@
+"""Peng's study: what is randomized, what is fixed, what is kept of interrupted work, and how the table is made."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from headstart.adapt.randomize import Uniform
+from headstart.errors import InputError
+from headstart.experiments import peng, peng_ablation
+from headstart.experiments.claims import Request
+from headstart.experiments.peng import ARMS, WORLDS, Arm, Job, Scale, distribution_of, measured, ranges_of, successes
+from headstart.experiments.peng_table import compared, summed_up
+from headstart.run.ledger import Ledger
+from headstart.tasks.catalogue import family
+from headstart.types import Rollout, Task
+
+KEY = jax.random.key(0)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_ranges_are_powers_of_the_paper_s_and_legal(name):
+    world, home = WORLDS[name], family(name)
+    ranges = ranges_of(world, home.dynamics)
+    mass = next(parameter for parameter in ranges if parameter.startswith("mass:"))
+    assert ranges[mass] == pytest.approx((0.25**world.share, 4.0**world.share))
+    assert ranges["jitter:delay"] == (0.025, 0.2) and ranges["noise:observation"] == (0.05, 0.05)
+    tasks = Uniform(space=home.dynamics, ranges=ranges, base=home.task()).sample(KEY, (), 64)  # refuses what is illegal
+    for group, patterns in world.groups.items():
+        names = peng.matching(home.dynamics, patterns)
+        assert names, f"{group} names nothing"
+        fixed = distribution_of(home, world, Arm("lstm", fixed=group)).sample(KEY, (), 64)
+        for parameter in home.dynamics.values():
+            value, free = np.asarray(fixed.dynamics[parameter.name]), np.asarray(tasks.dynamics[parameter.name])
+            expected = np.full(64, parameter.nominal, np.float32) if parameter.name in names else free
+            np.testing.assert_array_equal(value, expected)
+
+
+def test_without_randomization_the_world_is_the_plain_one():
+    home = family("pusher")
+    tasks = distribution_of(home, WORLDS["pusher"], ARMS["no randomization"]).sample(KEY, (), 3)
+    for name, value in home.dynamics.nominal().items():
+        np.testing.assert_array_equal(tasks.dynamics[name], np.full(3, value))
+
+
+def test_an_episode_succeeds_if_the_object_ends_at_the_goal():
+    def episode(distance):
+        obs = np.zeros((2, 1, 23), np.float32)
+        obs[0, 0, 17], obs[1, 0, 17:20] = 9.0, np.array([distance, 0.3, 0.0])
+        obs[1, 0, 21] = 0.3
+        blank = np.zeros((2, 1))
+        return Rollout(obs, blank, blank, obs, blank, blank, blank, blank, Task({}, {}))
+
+    assert successes(WORLDS["pusher"], [episode(0.069), episode(0.071), episode(0.0)]) == 2
+    assert successes(WORLDS["hopper"], [episode(0.0)]) is None
+
+
+def test_arms_are_summed_up_and_compared_seed_by_seed():
+    good, bad = (
+        [
+            {"home": [0.0, 2.0], "target": [level + seed, level + seed], "home_successes": 2, "target_successes": 1}
+            for seed in range(3)
+        ]
+        for level in (10.0, 0.0)
+    )
+    arms = {"good": summed_up(good), "bad": summed_up(bad)}
+    assert arms["good"]["target"]["per_seed"] == [10.0, 11.0, 12.0] and arms["good"]["home"]["value"] == 1.0
+    assert arms["good"]["target"]["success"]["value"] == 0.5 and arms["good"]["target"]["success"]["trials"] == 6
+    up, down = compared(arms, [("good", "bad"), ("bad", "good")])
+    assert up["difference"] == {"value": 10.0, "low": 10.0, "high": 10.0} and up["shown"] and not down["shown"]
+    assert up["probability"]["value"] == 1.0
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
+    asked = []
+
+    def fake(job, scale, ledger):
+        asked.append(job)
+        return {"home": [1.0], "target": [float(job.seed)], "home_successes": None, "target_successes": None}
+
+    monkeypatch.setattr(peng, "measured", fake)
+    request = Request(size="tiny", seeds=2, given={"source": "hopper"}, folder=tmp_path)
+
+    def finish(work):
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                return end.value
+
+    first = finish(peng.reproduce(request))
+    assert len(asked) == 2 * len(ARMS) and list(first.result["worlds"]) == ["hopper"]
+    assert finish(peng.reproduce(request)).result == first.result and len(asked) == 2 * len(ARMS)
+    assert "recurrent above history: not shown" in first.table
+    rows = finish(peng_ablation.reproduce(request)).result["worlds"]["hopper"]
+    assert {row["expected_worse"] for row in rows["order"]} == {f"fixed {group}" for group in WORLDS["hopper"].groups}
+    json.dumps(rows, allow_nan=False)
+
+
+def test_a_world_that_the_claim_does_not_have_is_refused(tmp_path):
+    with pytest.raises(InputError, match="unknown world of this claim 'hoper'; did you mean 'hopper'"):
+        next(peng.reproduce(Request(size="tiny", given={"source": "hoper"}, folder=tmp_path)))
+
+
+def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_path):
+    ledger = Ledger(path=tmp_path / "ledger.json", budget=0)
+    job = Job("pusher", "recurrent", ARMS["recurrent"], 0)
+    piece = measured(job, Scale(seeds=1, steps=4096, episodes=1), ledger)
+    assert len(piece["home"]) == len(piece["target"]) == len(peng.TARGETS)
+    assert np.isfinite(piece["target"]).all() and piece["target_successes"] in range(4)
+    counts = ledger.counts()
+    assert counts.evaluation_episodes == len(peng.TARGETS) and counts.budgeted_episodes == 0
