@@ -24,12 +24,15 @@ def main() -> int:
     """Goes through what is not in the file yet, then sums up."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--worlds", default=",".join(SHIFTS), help="with commas between")
+    parser.add_argument("--first", type=int, default=0, help="seed")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--merge", type=Path, nargs="*", default=[], help="files of other seeds, to be taken in")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     found = json.loads(options.out.read_text())["hand_offs"] if options.out.exists() else []
+    found += [row for part in options.merge for row in json.loads(part.read_text())["hand_offs"]]
     for world in options.worlds.split(","):
-        for seed in range(options.seeds):
+        for seed in range(options.first, options.first + options.seeds):
             if not any((row["world"], row["seed"]) == (world, seed) for row in found):
                 found += rows_of(world, seed)
                 write(options.out, found)
