@@ -69,8 +69,8 @@ class FourWays:
 
     method: Method = "soft_q"
     temperature: float = 10.0
-    random_steps: int = 256
-    rounds: int = 400
+    random_steps: int = 640
+    rounds: int = 160
     envs: int = 16
     steps: int = 8
     updates: int = 32
