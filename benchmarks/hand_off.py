@@ -24,23 +24,29 @@ def main() -> int:
     """Goes through what is not in the file yet, then sums up."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--worlds", default=",".join(SHIFTS), help="with commas between")
+    parser.add_argument("--first", type=int, default=0, help="seed")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--merge", type=Path, nargs="*", default=[], help="files of other seeds, to be taken in")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     found = json.loads(options.out.read_text())["hand_offs"] if options.out.exists() else []
+    found += [row for part in options.merge for row in json.loads(part.read_text())["hand_offs"]]
     for world in options.worlds.split(","):
-        for seed in range(options.seeds):
-            if not any((row["world"], row["seed"]) == (world, seed) for row in found):
-                found += rows_of(world, seed)
-                write(options.out, found)
+        for seed in range(options.first, options.first + options.seeds):
+            over = {row["way"] for row in found if (row["world"], row["seed"]) == (world, seed)}
+            found += rows_of(world, seed, over)
+            write(options.out, found)
     return int(write(options.out, found))
 
 
-def rows_of(world: str, seed: int) -> list[dict[str, Any]]:
-    """Learns one policy and hands it on in every way."""
+def rows_of(world: str, seed: int, over: set[str]) -> list[dict[str, Any]]:
+    """Learns one policy and hands it on in every way that is not in the file yet."""
     study = HandOff(world=world, seed=seed, home_steps=HOME_STEPS[world])
+    ways = {way: hand for way, hand in study.ways().items() if way not in over}
+    if not ways:
+        return []
     source, rows = study.learnt(), []
-    for way, hand in study.ways().items():
+    for way, hand in ways.items():
         handed = hand(source)
         before = bootstrap_interval(handed.zero_shot[:, None])
         rows.append(
@@ -80,7 +86,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> bool:
         )
     settings = {world: {"home_steps": HOME_STEPS[world], "target": SHIFTS[world]} for world in SHIFTS}
     content = {
-        "command": " ".join(["python", *sys.argv]),
+        "command": f"python benchmarks/hand_off.py --seeds {1 + max(row['seed'] for row in rows)} --out {path}",
         "versions": versions(),
         "settings": settings,
         "summary": summary,

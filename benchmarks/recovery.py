@@ -44,20 +44,21 @@ def main() -> None:
     parser.add_argument("--targets", type=int, default=20)
     parser.add_argument("--baseline", type=int, default=3, help="targets that DROPO is run on, ten single steps")
     parser.add_argument("--method", choices=[*METHODS, "both"], default="both", help="what to run now, of all of it")
+    parser.add_argument("--noise", type=float, help="run cases of this noise only, now")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after the row that passes this; go on later")
     asked, began = parser.parse_args(), time.monotonic()
     study, kept = Recovery(), asked.out.with_suffix(".rows.jsonl")
     rows = read_rows(kept)
     over = {(r["method"], r["target"], tuple(r["case"])) for r in rows}
     wanted = [("posterior", number, case) for number in range(asked.targets) for case in CASES]
-    # a whole episode costs DROPO as many times more as it is longer
-    wanted += [
-        ("dropo", number, case) for number in range(asked.baseline) for case in CASES if case.shown == "10 steps"
-    ]
-    wanted += [("dropo", 0, case) for case in CASES if case.shown != "10 steps" and (case.noise == 1e-4)]
+    wanted.sort(key=lambda one: one[2].noise == 0.0)  # without noise there is least to learn
+    # ten single steps only: a whole episode costs DROPO as many times more as it is longer
+    single = sorted((case for case in CASES if case.shown == "10 steps"), key=lambda case: -case.noise)
+    wanted += [("dropo", number, case) for number in range(asked.baseline) for case in single]
     for method, number, case in wanted:
         if (
             asked.method not in (method, "both")
+            or asked.noise not in (None, case.noise)
             or (method, number, tuple(case)) in over
             or time.monotonic() - began > asked.seconds
         ):

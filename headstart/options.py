@@ -74,6 +74,8 @@ class Train:
     """Environments side by side."""
     seed: int = 0
     """Same seed, same run."""
+    seeds: int = 1
+    """How many seeds, from `--seed` on, in one vectorised program (JAX worlds)."""
     checkpoint_every: int = 100_000
     """Environment steps between two checkpoints."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None

@@ -20,7 +20,14 @@ class TargetPlay(NamedTuple):
     params: Params = None
 
     def required(self) -> "TargetPlay":
-        """Raises `InputError` where there is nothing to learn from."""
+        """Raises `InputError` where there is nothing to learn from, or where the answer comes with the question."""
         if not self.episodes:
             raise InputError("adaptation needs at least one target episode; allow some, as in --shots 0,1,3")
+        for number, episode in enumerate(self.episodes):
+            if episode.task.dynamics:
+                told = ", ".join(episode.task.dynamics)
+                raise InputError(
+                    f"target episode {number} carries the target's parameters ({told}): what is to be found out must "
+                    "not be in it; play the target through headstart.run.target.Target"
+                )
         return self

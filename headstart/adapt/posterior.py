@@ -133,7 +133,7 @@ class Posterior:
         return self.drawn().sample(key, state, n)
 
     def update(self, key: Key[Array, ""], state: Cloud, feedback: TargetPlay) -> tuple[Cloud, Metrics]:
-        cloud, found = self.infer(key, feedback.required().episodes)
+        cloud, found = self.infer(key, feedback.episodes)
         metrics = {
             "adapt/unexplained": found.unexplained,
             "adapt/trust": found.trust,
@@ -150,7 +150,9 @@ class Posterior:
             InputError: for episodes that cannot be used.
             Fault: where the simulator diverges from every recorded state.
         """
-        return self.explain(key, transitions(episodes, self.family.observation, self.family.action))
+        return self.explain(
+            key, transitions(TargetPlay(episodes).required().episodes, self.family.observation, self.family.action)
+        )
 
     def explain(self, key: Key[Array, ""], given: Transitions) -> tuple[Cloud, Findings]:
         """Returns the posterior given transitions, which may come from anywhere on the target."""
@@ -162,8 +164,7 @@ class Posterior:
         missing = _unexplained(data, peaks, matrices, noise, gain)
         used = int(data.present.sum())
         trust = 1.0 / (1.0 + missing * used / UNEXPLAINED)
-        parameters = len(self.real) + len(noise.sensor) + 1
-        trust *= max(0.25, 1.0 - parameters / data.present.sum() / len(noise.sensor))  # noise was fitted to them too
+        trust *= _small_sample(used, len(noise.sensor), len(self.real))
         best = max(peaks, key=lambda choice: peaks[choice].log_posterior)
         if trust < 1.0:
             for choice, peak in peaks.items():
@@ -283,6 +284,16 @@ def _search(
         peaks = {c: climb(data, prior, dict(c), matrices, p.point, rounds) for c, p in peaks.items()}
         peaks = _likely(peaks, believed, NEGLIGIBLE)
     return peaks, matrices, noise, gain
+
+
+def _small_sample(steps: int, channels: int, parameters: int) -> float:
+    """The power of the likelihood that makes up for noise that was estimated from the same few steps.
+
+    1 − k / (n c) for k fitted numbers, as in an unbiased variance; and 1 / (1 + 2 / n) to first order, since each channel
+    is weighted by a noise of n steps, and by chance the quiet ones too much (Kackar and Harville 1984).
+    """
+    fitted = parameters + channels + 1
+    return max(0.25, 1.0 - fitted / (steps * channels) - 2.0 / steps)
 
 
 def _typical(residual: Float[np.ndarray, "particle chain step channel"], present: np.ndarray) -> np.ndarray:

@@ -45,10 +45,10 @@ def resume(path: Path) -> int:
     config = read_config(path)
     if (path / "result.json").exists():
         raise InputError(f"{path}: is finished; its result.json holds what came out")
-    return carry_out(config["settings"], config["seed"], path)
+    return carry_out(config["settings"], config["seed"], path, resumed=True)
 
 
-def carry_out(settings: dict[str, Any], seed: int, folder: Path) -> int:
+def carry_out(settings: dict[str, Any], seed: int, folder: Path, resumed: bool = False) -> int:
     """Does the work, shows how far it is, prints the table and writes `result.json`."""
     size, seeds, given = settings["size"], settings["seeds"], settings["given"]
     request = Request(size=size, seeds=seeds, seed=seed, given=given, folder=folder)
@@ -59,6 +59,7 @@ def carry_out(settings: dict[str, Any], seed: int, folder: Path) -> int:
             "command": command(settings, seed),
             "size": size,
             "seed": seed,
+            "resumed": resumed,  # then the seconds are those of the last attempt
             "seconds": round(time.monotonic() - began, 1),
             "processor_seconds": round(sum(sum(resource.getrusage(who)[:2]) for who in PROCESSES), 1),
             "cores": os.cpu_count(),

@@ -21,7 +21,7 @@ from headstart.types import Learner, TaskDistribution, TaskFamily
 ROLLOUT_STEPS = 64  # of each environment, for PPO
 REPLAY_STEPS = 8  # likewise, for SAC: it learns more often
 REPLAY_LEAST, REPLAY_MOST = 1 << 10, 1_000_000  # transitions kept
-EARLIER = {"memory": "none"}  # what runs were made with that do not say
+EARLIER = {"memory": "none", "seeds": 1}  # what runs were made with that do not say
 CHANGEABLE = ("steps", "checkpoint_every")  # between two sittings of one run; all else would make it another run
 
 
@@ -36,6 +36,7 @@ class TrainSettings(TypedDict):
     checkpoint_every: int
     deterministic: bool
     replay: int
+    seeds: int
     memory: str
 
 
@@ -54,6 +55,7 @@ def settings_of(options: Train) -> TrainSettings:
         checkpoint_every=options.checkpoint_every,
         deterministic=options.deterministic,
         replay=replay,
+        seeds=options.seeds,
         memory=options.memory,
     )
 
@@ -104,7 +106,7 @@ def training_of(settings: TrainSettings) -> Training:
     Raises:
         InputError: for a setting that cannot work.
     """
-    for name in ("steps", "envs", "checkpoint_every", "replay"):
+    for name in ("steps", "envs", "checkpoint_every", "replay", "seeds"):
         if settings[name] < 1:
             raise InputError(f"--{name.replace('_', '-')} {settings[name]}: must be at least 1")
     world = family(settings["family"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jaxtyping import Array
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,6 +22,7 @@ from headstart.commands.settings import (
     settings_of,
     training_of,
 )
+from headstart.commands.train_many import Standings, begin_many, go_on_many, seeds_of
 from headstart.errors import InputError
 from headstart.options import Train
 from headstart.run import bundle, checkpoint, episodes, lock
@@ -63,11 +65,12 @@ class Sitting(NamedTuple):
 def run(options: Train) -> int:
     """Trains from the beginning and returns the exit status."""
     arithmetic(options.deterministic)
-    settings, key = settings_of(options), key_of(options.seed)
+    settings = settings_of(options)
     training = training_of(settings)  # refuses what cannot work before anything is written
+    standing = begin(training, options.seed, settings["seeds"])
     folder = create_run(options.out or new_folder(f"train-{options.family}"), "train", options.seed, dict(settings))
     with stoppable() as stop, lock.hold(folder.path):
-        return go_on(Sitting(folder, read_config(folder.path), training, stop), begin(training, key), length=0)
+        return go_on(Sitting(folder, read_config(folder.path), training, stop), standing, length=0)
 
 
 def resume(path: Path) -> int:
@@ -80,24 +83,30 @@ def resume(path: Path) -> int:
             require_unchanged(config, saved, str(folder.config))
         tell_versions(config)
         training = training_of(settings)
-        standing, length = begin(training, key_of(config["seed"])), 0
+        standing, length = begin(training, config["seed"], settings["seeds"]), 0
         if checkpoint.steps(folder.checkpoints):
             _, standing, extra = checkpoint.load_newest(folder.checkpoints, standing)
             length = extra["metrics_length"]
-        if int(standing.run.env_steps) >= settings["steps"] and bundle.is_sound(path):
-            said = f"{path}: has finished, {int(standing.run.env_steps):,} steps; nothing is left to do"
+        taken = int(np.max(standing.run.env_steps))
+        places = [path / "seeds" / f"seed-{seed}" for seed in seeds_of({**config, "settings": settings})]
+        if taken >= settings["steps"] and all(map(bundle.is_sound, [path] if len(places) == 1 else places)):
+            said = f"{path}: has finished, {taken:,} steps; nothing is left to do"
             Console().print(said, highlight=False, markup=False, soft_wrap=True)
             return 0
         return go_on(Sitting(folder, config, training, stop), standing, length)
 
 
-def begin(training: Training, key: Array) -> Standing:
-    """Returns how things stand before the first step."""
-    return Standing(training.start(key), episodes.start(training.envs))
+def begin(training: Training, seed: int, seeds: int) -> Standing | Standings:
+    """Returns how things stand before the first step, of one seed or of several."""
+    if seeds > 1:
+        return begin_many(training, [key_of(seed + i) for i in range(seeds)])
+    return Standing(training.start(key_of(seed)), episodes.start(training.envs))
 
 
-def go_on(sitting: Sitting, standing: Standing, length: int) -> int:
+def go_on(sitting: Sitting, standing: Standing | Standings, length: int) -> int:
     """Trains to the end from wherever a run stands, saving on the way and when it is asked to stop."""
+    if isinstance(standing, Standings):
+        return go_on_many(sitting, standing, length)
     folder, settings, training, console = sitting.folder, sitting.settings, sitting.training, Console()
     leave(sitting, console)
     total, first, began = settings["steps"], int(standing.run.env_steps), time.monotonic()
@@ -135,11 +144,11 @@ def go_on(sitting: Sitting, standing: Standing, length: int) -> int:
     return 0
 
 
-def save(sitting: Sitting, standing: Standing, writer: Writer) -> None:
+def save(sitting: Sitting, standing: Standing | Standings, writer: Writer) -> None:
     """Writes a checkpoint that knows how long the metrics are and which settings made it."""
     config = sitting.config
     extra = {"metrics_length": writer.sync(), "seed": config["seed"], "settings": config["settings"]}
-    checkpoint.save(sitting.folder.checkpoints, int(standing.run.env_steps), standing, extra)
+    checkpoint.save(sitting.folder.checkpoints, int(np.max(standing.run.env_steps)), standing, extra)
 
 
 def leave(sitting: Sitting, console: Console) -> None:

@@ -110,7 +110,7 @@ def over_lessons(
     with kept.open("a", encoding="utf-8") as file:
         for index, one in _each(job, waiting, workers):
             found[index] = one
-            file.write(json.dumps({"lesson": index, "needed": one}) + "\n")
+            file.write("\n" + json.dumps({"lesson": index, "needed": one}) + "\n")
             file.flush()
             yield len(found)
     return found
@@ -123,7 +123,7 @@ def _recall(kept: Path) -> dict[int, dict[str, int | None]]:
             one = json.loads(line)
             found[int(one["lesson"])] = {str(arm): count for arm, count in one["needed"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
-            break  # the line that was being written when the run was killed
+            continue  # the line that was being written when the run was killed
     return found
 
 

@@ -86,7 +86,6 @@ class Prepared:
         self._rules: dict[tuple[str, str, float, bytes], Rule | None] = {}
         self._rows: dict[str, KnownRows] = {}
         self._priced: dict[float, Priced] = {}
-        self.priced(search.never)
 
     def forget(self) -> None:
         """Drops what only one order needs."""

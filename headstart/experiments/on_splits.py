@@ -44,7 +44,7 @@ def on_splits(
     for number, (name, distribution) in enumerate(parts.items()):
         key_tasks, key_play = jax.random.split(jax.random.fold_in(key, number))
         tasks = distribution.sample(key_tasks, distribution.init(key_tasks), episodes)
-        worth = evaluate(key_play, family, greedy, params, tasks, episodes)
+        worth = evaluate(key_play, family, greedy, params, tasks, episodes, randomized=True)
         found[name] = [float(value) for value in worth.episode_return]
     return found
 

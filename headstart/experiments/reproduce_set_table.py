@@ -38,7 +38,8 @@ def reproduce(request: Request) -> Work:
     directions: dict[str, Any] = {}
     for number, new in enumerate(tasks):
         past = tuple(Source(path=where, task=task) for task, where in tasks.items() if task != new)
-        work = SetTable(new=Source(path=tasks[new], task=new), past=past, orders=orders, seed=request.seed).stream()
+        study = SetTable(new=Source(path=tasks[new], task=new), past=past, orders=orders, seed=request.seed)
+        work = study.stream(request.folder / f"kept-{number}.jsonl")
         while True:
             try:
                 share = (number + next(work) / orders) / len(tasks)

@@ -12,6 +12,7 @@ three ways, from the mildest to the one that a user means:
 choose without folds, so folds over steps are not read for them.
 """
 
+import json
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -30,7 +31,8 @@ from headstart.experiments.enough import Prepared, first_enough, readings, singl
 from headstart.share.select import PAPER_CLASSES
 from headstart.share.skill_models import SkillModel
 
-SLIDE = {"share": None, "union": None, "independent": (19.0, 0.3), "selection": (11.6, 0.25)}
+Counts = dict[tuple[str, str, str], int | None]  # by arm, protocol and skill; the empty name is all skills at once
+SLIDE = {"share": None, "union": None, "independent": [19.0, 0.3], "selection": [11.6, 0.25]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +78,11 @@ class SetTable:
             except StopIteration as finished:
                 return finished.value
 
-    def stream(self) -> Generator[int, None, dict[str, Any]]:
+    def stream(self, kept: Path | None = None) -> Generator[int, None, dict[str, Any]]:
         """Runs every arm on every order.
+
+        Args:
+            kept: a file of JSON Lines where what is found is kept, and found again by the next that is given it.
 
         Yields:
             How many orders are measured.
@@ -95,9 +100,11 @@ class SetTable:
         tasks = _read(self)
         if len(tasks[self.new.task]) < 2:
             raise InputError(f"{self.new.path} has one demonstration of {self.new.task!r}; at least two are compared")
-        measured: dict[int, dict[tuple[str, str, str], int | None]] = {}
-        for order, found in self._alone() if self.workers == 1 else self._fan_out():
+        measured = _recall(kept)
+        waiting = [order for order in range(self.orders) if order not in measured]
+        for order, found in self._alone(waiting) if self.workers == 1 else self._fan_out(waiting):
             measured[order] = found
+            _keep(kept, order, found)
             yield len(measured)
         arms: dict[str, Any] = {}
         for arm, protocol, skill in dict.fromkeys(key for one in measured.values() for key in one):
@@ -116,13 +123,13 @@ class SetTable:
             "arms": arms,
         }
 
-    def _alone(self) -> Iterator[tuple[int, dict[tuple[str, str, str], int | None]]]:
-        for order in range(self.orders):
+    def _alone(self, orders: Sequence[int]) -> Iterator[tuple[int, Counts]]:
+        for order in orders:
             yield order, _measure(self, order)
 
-    def _fan_out(self) -> Iterator[tuple[int, dict[tuple[str, str, str], int | None]]]:
+    def _fan_out(self, orders: Sequence[int]) -> Iterator[tuple[int, Counts]]:
         with single_threaded(), ProcessPoolExecutor(self.workers, mp_context=get_context("spawn")) as pool:
-            jobs = {pool.submit(_measure, self, order): order for order in range(self.orders)}
+            jobs = {pool.submit(_measure, self, order): order for order in orders}
             for job in as_completed(jobs):
                 yield jobs[job], job.result()
 
@@ -183,7 +190,24 @@ def _prepare(experiment: SetTable) -> Prepared:
     return Prepared(_read(experiment), experiment.models, experiment.accuracy)
 
 
-def _measure(experiment: SetTable, order: int) -> dict[tuple[str, str, str], int | None]:
+def _recall(kept: Path | None) -> dict[int, Counts]:
+    measured: dict[int, Counts] = {}
+    for line in kept.read_text(encoding="utf-8").splitlines() if kept is not None and kept.exists() else ():
+        try:
+            one = json.loads(line)
+            measured[int(one["order"])] = {(arm, protocol, skill): n for arm, protocol, skill, n in one["needed"]}
+        except (ValueError, KeyError, TypeError):
+            continue  # the line that was being written when the run was killed
+    return measured
+
+
+def _keep(kept: Path | None, order: int, found: Counts) -> None:
+    if kept is not None:
+        with kept.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps({"order": order, "needed": [[*key, n] for key, n in found.items()]}) + "\n")
+
+
+def _measure(experiment: SetTable, order: int) -> Counts:
     """How many demonstrations were enough, by arm, protocol and skill (the empty name: all skills at once)."""
     prepared = _prepare(experiment)
     arrival = np.random.default_rng((experiment.seed, order)).permutation(prepared.number)

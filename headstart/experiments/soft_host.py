@@ -53,8 +53,9 @@ class SoftHost:
     def learnt(self, key: Key[Array, ""], name: str) -> State:
         """Trains one source."""
         design, scale = self.design, self.design.scale
+        capacity = scale.rounds * ENVS * STEPS
         replayed = Replayed(
-            learner=design.learner(name), capacity=scale.rounds * ENVS * STEPS, updates=UPDATES, starts=1000,
+            learner=design.learner(name), capacity=capacity, updates=UPDATES, starts=min(1000, capacity),
             batch_size=scale.batch_size,
         )  # fmt: skip
         key_init, key_run = jax.random.split(key)

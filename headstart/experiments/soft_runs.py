@@ -54,12 +54,13 @@ class Pretraining:
 
     def _one(self, key: Key[Array, ""], log_temperature: Float[Array, ""]) -> State:
         key_init, key_begin, key_run = jax.random.split(key, 3)
+        capacity = self.envs * self.steps * self.rounds
         learner = Replayed(
             learner=self.learner,
-            capacity=self.envs * self.steps * self.rounds,
+            capacity=capacity,
             updates=self.updates,
             batch_size=self.batch_size,
-            starts=self.starts,
+            starts=min(self.starts, capacity),
         )
         state = learner.init(key_init)
         state = state._replace(learner=with_temperature(self.learner, state.learner, log_temperature))

@@ -21,6 +21,7 @@ class Measured(NamedTuple):
         area: under the curve of greedy returns, per target episode.
         time: target episodes until the threshold; the whole budget where it was not reached.
         reached: how many seeds reached it.
+        stayed: how many were still there at the end.
         final: mean greedy return of the last evaluations.
         practice: mean return of the target episodes that were learnt from, what learning itself cost.
     """
@@ -29,6 +30,7 @@ class Measured(NamedTuple):
     area: Float[np.ndarray, " seed"]
     time: Float[np.ndarray, " seed"]
     reached: int
+    stayed: int
     final: Float[np.ndarray, " seed"]
     practice: Float[np.ndarray, " seed"]
 
@@ -55,20 +57,22 @@ def measure(
     pairs = [(Curve(at, ours), Curve(at, theirs)) for ours, theirs in zip(curve, scratch, strict=True)]
     times = np.array([time_to_threshold(ours, threshold) for ours, _ in pairs])
     first = max(1.0, float(at[1]))  # an arm that needs no episode is held to have needed the first few
+    final = np.array([asymptote(ours, WINDOW) for ours, _ in pairs])
     return Measured(
         jump_start=np.array([jump_start(ours, theirs) for ours, theirs in pairs]),
         area=np.array([area_under_curve(ours) / at[-1] for ours, _ in pairs]),
         time=np.maximum(np.where(np.isfinite(times), times, at[-1]), first),
         reached=int(np.isfinite(times).sum()),
-        final=np.array([asymptote(ours, WINDOW) for ours, _ in pairs]),
+        stayed=int((final >= threshold).sum()),
+        final=final,
         practice=practised.mean(axis=1),
     )
 
 
 def row(measured: Measured) -> dict[str, Any]:
     """Gives an arm's answers with 95 % intervals, as plain JSON."""
-    kept = {name: summarize(value) for name, value in measured._asdict().items() if name != "reached"}
-    return {"reached": measured.reached, "seeds": len(measured.time), **kept}
+    kept = {name: summarize(value) for name, value in measured._asdict().items() if name not in ("reached", "stayed")}
+    return {"reached": measured.reached, "stayed": measured.stayed, "seeds": len(measured.time), **kept}
 
 
 def verdict(arms: dict[str, Measured], soft: tuple[str, ...], hard: tuple[str, ...], scratch: tuple[str, ...]) -> Any:
@@ -110,12 +114,12 @@ def spelled(interval: Interval) -> dict[str, float]:
 def table(result: dict[str, Any]) -> str:
     """Writes a result as text: one line an arm, then the sources, then the verdict."""
     title = f"target episodes to {result['threshold']:,.0f}"
-    lines = [f"{title:34s}  reached  final return      area  jump-start"]
+    lines = [f"{title:34s}  reached  stayed  final return      area  jump-start"]
     for name, arm in result["arms"].items():
         time, final, area, jump = (arm[key] for key in ("time", "final", "area", "jump_start"))
         lines.append(
             f"{name:24s} {time['iqm']:5.1f} [{time['low']:.0f}, {time['high']:.0f}]"
-            f"  {arm['reached']:3d}/{arm['seeds']:<3d}"
+            f"  {arm['reached']:3d}/{arm['seeds']:<3d}  {arm['stayed']:3d}/{arm['seeds']:<3d}"
             f"  {final['iqm']:6.0f} [{final['low']:.0f}, {final['high']:.0f}]"
             f"  {area['iqm']:6.0f}  {jump['iqm']:+7.0f}"
         )

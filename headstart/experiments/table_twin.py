@@ -21,7 +21,7 @@ PLACES = {
     (kind, colour): (0.1 * colour * colour, 0.3 - 0.07 * kind * colour) for kind in (1, 2) for colour in (1, 2, 3)
 }
 REACH = {1: 0.36, 2: 0.42}
-TO_BASE = {1: (0.2, -0.003, 0.001, 2e-6, -1e-6, 3e-6), 2: (0.1, -0.002, 0.002, 1e-6, 2e-6, -2e-6)}
+TO_BASE = {1: (0.2, -0.003, 0.001, 2e-6, -1e-6, 3e-6), 2: (0.1, -0.002, 0.002, 2e-6, -1e-6, 3e-6)}
 
 
 TELE_OPERATED = "drive"  # the one action that a person would steer by hand

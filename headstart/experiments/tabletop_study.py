@@ -21,11 +21,13 @@ from headstart.experiments.tabletop_demonstrations import Teaching, teach
 from headstart.experiments.tabletop_exam import Exam
 from headstart.maths.statistics import wilson_interval
 from headstart.share.hierarchical import Controller, LearnedSkill
-from headstart.share.pooling import ShortestDescription
+from headstart.share.pooling import PastRules, ShortestDescription
 from headstart.share.remembering import Remembering
 from headstart.share.rule_model import Rules
+from headstart.share.rules import Search
 from headstart.share.select import MODES, PAPER_CLASSES, Mode, Selection
 from headstart.share.skill_steps import tabulate
+from headstart.share.slips import surprise
 from headstart.share.validate import OverSteps
 from headstart.tasks.tabletop import TableTask
 
@@ -92,6 +94,15 @@ class Outcome(NamedTuple):
     simulated: int
 
 
+class Priced(NamedTuple):
+    """Our selector for a teacher who slips so often: the nats of a slip, the rules alone, with past tasks, theirs."""
+
+    slip: float
+    rules: Remembering
+    ours: ShortestDescription
+    known: dict[str, PastRules]
+
+
 class Prepared:
     """Demonstrations and tables, and what does not depend on the order."""
 
@@ -101,9 +112,7 @@ class Prepared:
         self.steps = tabulate(tasks)
         self.graph = call_graph(tasks[study.new.name])
         self.paper = tuple(Remembering(model) for model in PAPER_CLASSES)
-        self.rules = Remembering(Rules(accuracy=study.accuracy))
-        self.ours = ShortestDescription(rules=Rules(accuracy=study.accuracy))
-        self.known = {name: self.ours.study(steps) for name, steps in self.steps.items()} if study.past else {}
+        self._priced: dict[float, Priced] = {}
         self.lost: list[Controller] = []  # of every arm and order the last one before it was mastered
         self._learned: dict[tuple[str, str, bytes], LearnedSkill] = {}
 
@@ -172,15 +181,28 @@ class Prepared:
 
         return learn
 
+    def _at_the_price(self, chosen: np.ndarray, with_past: bool) -> "Priced":
+        """Our selector, at the price of a slip of this teacher as far as the demonstrations tell."""
+        task = next(iter(self.steps.values())).task
+        used = task > 0 if with_past else np.zeros(len(task), bool)
+        used[chosen] = True
+        slip = surprise(self.steps, used)
+        if slip not in self._priced:
+            ours = ShortestDescription(rules=Rules(search=Search(slip=slip), accuracy=self.study.accuracy))
+            known = {name: ours.study(steps) for name, steps in self.steps.items()} if self.study.past else {}
+            self._priced[slip] = Priced(slip, Remembering(ours.rules), ours, known)
+        return self._priced[slip]
+
     def _by_rules(self, skill: str, chosen: np.ndarray) -> LearnedSkill:
-        steps = self.steps[skill]
-        return LearnedSkill(steps.layout, self.rules, self.rules.fit(steps, steps.weights(chosen)))
+        steps, rules = self.steps[skill], self._at_the_price(chosen, with_past=False).rules
+        return LearnedSkill(steps.layout, rules, rules.fit(steps, steps.weights(chosen)))
 
     def _by_decision(self, skill: str, chosen: np.ndarray) -> LearnedSkill:
         steps = self.steps[skill]
-        key = ("decision", skill, steps.weights(chosen).tobytes())
+        priced = self._at_the_price(chosen, with_past=True)
+        key = (f"decision at {priced.slip}", skill, steps.weights(chosen).tobytes())
         if key not in self._learned:
-            choice = self.ours.choose(steps, steps.weights(chosen), self.known[skill])
+            choice = priced.ours.choose(steps, steps.weights(chosen), priced.known[skill])
             self._learned[key] = LearnedSkill(steps.layout, choice.model, choice.params)
         return self._learned[key]
 

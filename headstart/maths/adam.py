@@ -31,7 +31,7 @@ def adam_step(
     gradient: PyTree[Array],
     state: AdamState,
     weights: PyTree[Array],
-    learning_rate: float,
+    learning_rate: float | Float[Array, ""],
     epsilon: float = 1e-8,
     decay_mean: float = 0.9,
     decay_square: float = 0.999,

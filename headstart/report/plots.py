@@ -1,12 +1,14 @@
 """The figures of a report, one function each; every function returns None where there is nothing to draw."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from headstart.maths.statistics import bootstrap_interval
 from headstart.report.methods import arms_of, role, transfer_lines
 from headstart.report.numbers import number
 from headstart.report.records import Arm, LearningCurve, RunContents, Spread, TrainingCurve
@@ -77,7 +79,10 @@ def learning(run: RunContents) -> Figure | None:
 
 
 def training(run: RunContents) -> Figure | None:
-    """Draws return against environment steps on the source: a thin line a seed, one colour an arm."""
+    """Draws return against environment steps on the source: a thin line a seed, one colour an arm.
+
+    Seeds that were looked at after the same steps get the line of their interquartile mean, and its band.
+    """
     curves = [curve for curve in run.training if curve.steps.size > 1]
     if not curves:
         return None
@@ -88,6 +93,11 @@ def training(run: RunContents) -> Figure | None:
         for curve in curves:
             axes.plot(curve.steps, curve.values, color=look[curve.name].color, lw=1.0, alpha=0.75)
             last[curve.name] = curve
+        for name in last:
+            mine = [curve for curve in curves if curve.name == name]
+            if len(mine) > 2 and (band := band_of(mine)):
+                _band(axes, band, look[name])
+                last[name] = TrainingCurve(name, "", band.episodes, band.middle)
         axes.set_xlim(left=0, right=max(float(curve.steps[-1]) for curve in curves))
         axes.xaxis.set_major_formatter(lambda value, _: number(value))
         _returns(axes, "environment steps on the source")
@@ -162,6 +172,17 @@ def _line_of_arms(axes: Axes, at: Sequence[float], line: Sequence[Arm], look: di
         axes.scatter([x] * len(arm.per_seed), arm.per_seed, s=7, color=own.color, alpha=0.35, lw=0, zorder=2)
         axes.plot([x, x], [arm.low, arm.high], color=own.color, lw=1.8, zorder=3)
         axes.plot(x, arm.iqm, own.marker, ms=6.5, mfc=face, mec=own.color, mew=1.4, zorder=4)
+
+
+def band_of(curves: Sequence[TrainingCurve], points: int = 100) -> LearningCurve | None:
+    """Sums up seeds at the steps that all of them have; None where there are fewer than two such steps."""
+    common = reduce(np.intersect1d, (curve.steps for curve in curves))
+    common = common[np.unique(np.linspace(0, len(common) - 1, min(points, len(common))).astype(int))]
+    if len(common) < 2:
+        return None
+    rows = np.stack([curve.values[np.searchsorted(curve.steps, common)] for curve in curves])
+    spread = np.array([bootstrap_interval(column[:, None], resamples=1_000) for column in rows.T])
+    return LearningCurve(curves[0].name, common, *spread.T)
 
 
 def _band(axes: Axes, curve: LearningCurve, look: Look) -> tuple[float, float]:

@@ -96,10 +96,8 @@ def results(result: dict[str, Any]) -> str:
             f'<span class="interval">{interval(arm[key]["low"], arm[key]["high"])}</span></td>'
             for key in names
         )
-        reached = f"{arm['reached']} of {arm['seeds']}"
-        rows.append(
-            f'<tr><th scope="row">{escape(name)}<br><span class="interval">{reached} there</span></th>{cells}</tr>'
-        )
+        reached = f"{arm['reached']} of {arm['seeds']} got there, {arm['stayed']} stayed"
+        rows.append(f'<tr><th scope="row">{escape(name)}<br><span class="interval">{reached}</span></th>{cells}</tr>')
     table = (
         f'<div class="wide"><table class="shots"><thead><tr><th></th>{head}</tr></thead>{"".join(rows)}</table></div>'
     )

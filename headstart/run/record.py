@@ -22,7 +22,7 @@ from headstart.run import disk, strict_json
 
 FORMAT = 1
 CONFIG_LIMIT = 4 << 20
-PACKAGES = ("gymnasium", "jax", "mujoco", "numpy", "optax", "safetensors")
+PACKAGES = ("gymnasium", "jax", "mujoco", "numpy", "safetensors")
 
 
 @dataclass(frozen=True, kw_only=True)

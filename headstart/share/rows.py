@@ -171,7 +171,7 @@ class Rows:
         if len(chosen) > 1:
             different = np.unique(inputs @ np.linspace(1.0, 2.0, inputs.shape[1])).size
         else:
-            different = len(self.unique(chosen[0])[0])
+            different = len(np.unique(inputs))
         if features.shape[1] >= min(different, len(inputs)):
             return None  # nothing is left to check it by; over a few values a table says the same and admits its limits
         left, singular, right = np.linalg.svd(features * self.root[:, None], full_matrices=False)

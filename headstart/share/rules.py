@@ -92,19 +92,21 @@ class Search:
         with np.errstate(over="ignore"):
             return np.minimum((off / accuracy) ** 2 / 2, self.price(accuracy))
 
-    def _grow(self, problem: "_Problem", depth: int) -> Found:
+    def _grow(self, problem: "_Problem", depth: int, limit: float = np.inf) -> Found:
+        """The shortest rule that was found for a node; not looked for beyond `limit` nats, where it is of no use."""
         best = self._leaf(problem)
         rows = problem.rows
         floor = 2 * self.parameter + min(rows.prior, default=0.0)
-        if best.nats <= floor or depth >= self.depth or problem.spent[0] <= 0:
+        if min(best.nats, limit) <= floor or depth >= self.depth or problem.spent[0] <= 0:
             return best
         problem.spent[0] -= 1
         for test in self._rank(problem)[: self.beam[depth] if depth < len(self.beam) else 1]:
-            branches, nats = [], test.nats
+            branches, nats, bound = [], test.nats, min(best.nats, limit)
             for branch in range(test.branches):
-                if nats + self.parameter * (test.branches - branch) >= best.nats:
-                    break  # every branch takes a number at least
-                grown = self._grow(problem.at(test.branch == branch), depth + 1)
+                rest = self.parameter * (test.branches - branch - 1)  # every branch takes a number at least
+                if nats + self.parameter + rest >= bound:
+                    break
+                grown = self._grow(problem.at(test.branch == branch), depth + 1, bound - nats - rest)
                 branches.append(grown.rule)
                 nats += grown.nats
             else:

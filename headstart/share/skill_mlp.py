@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Float
 
+from headstart.maths.adam import adam_init, adam_step
 from headstart.share.skill_models import Prediction, SkillParams, one_hot
 from headstart.share.skill_steps import Layout, SkillSteps, Weights
 
@@ -100,8 +100,6 @@ def _train_mlp(
     def cosine(count: Any) -> Any:
         return learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * count.astype(jnp.float32) / updates))
 
-    optimizer = optax.adam(cosine)
-
     def loss(params: dict[str, Any]) -> Any:
         hidden = inputs
         for i in range(len(layers)):
@@ -115,10 +113,7 @@ def _train_mlp(
 
     def update(carry: Any, _: Any) -> tuple[Any, None]:
         params, state = carry
-        gradient = jax.grad(loss)(params)
-        with jax.numpy_dtype_promotion("standard"):  # optax counts its updates in integers
-            step, state = optimizer.update(gradient, state)
-        return (optax.apply_updates(params, step), state), None
+        return adam_step(jax.grad(loss)(params), state, params, cosine(state.count)), None
 
-    (params, _), _ = jax.lax.scan(update, (params, optimizer.init(params)), length=updates)
+    (params, _), _ = jax.lax.scan(update, (params, adam_init(params)), length=updates)
     return params

@@ -76,7 +76,8 @@ class OffPolicy:
             `critic_warmup` steps are taken on whole returns.
         updates_per_step: gradient steps for each step on the target.
         most_kl: how far the policy may move between two batches of episodes, as a mean divergence in nats.
-        enough: transitions, of source and target together, from which on it may move that far; less with fewer.
+        enough: target transitions from which on it may move that far; in proportion less with fewer. The source's do
+            not count: of what is other on the target they say nothing.
         batch_size: rows of each gradient step.
         capacity: target transitions kept at most.
         source_capacity: source transitions kept at most.
@@ -128,8 +129,7 @@ class OffPolicy:
             learner, scale = self._evaluate(jax.random.fold_in(key, 1 << 30), learner, rollout)
         target, began = remember(state.target, bare(rollout)), learner.params
         steps, metrics = math.ceil(float(rollout.valid.sum()) * self.updates_per_step), {}
-        seen = sum(int(ring.size) for ring in (target, *state.source))
-        most_kl = self.most_kl * min(1.0, seen / self.enough)  # few steps are believed little
+        most_kl = self.most_kl * min(1.0, int(target.size) / self.enough)  # few steps are believed little
         for chunk in range(-(-steps // CHUNK)):
             learner, metrics = some_steps(
                 jax.random.fold_in(key, chunk), self.learner, learner, (target, *state.source), scale,

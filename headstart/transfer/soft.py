@@ -117,7 +117,7 @@ class Softly:
         rollout = packed(episodes)
         if not rollout.valid.any():
             return state, {}
-        target = remember(self.capacity, state.target, rollout._replace(task=Task({}, {})))
+        target = remember(state.target, rollout._replace(task=Task({}, {})))
         learner, metrics = state.learner, {}
         for chunk in range(max(1, math.ceil(float(rollout.valid.sum()) * self.updates_per_step / CHUNK))):
             learner, metrics = self._steps(jax.random.fold_in(key, chunk), learner, target, state.source)

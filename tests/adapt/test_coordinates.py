@@ -121,7 +121,10 @@ class TestSplits:
             assert ((outside[name] < np.float32(low)) | (outside[name] > np.float32(high))).all()
             assert (outside[name] >= SPACE[name].low).all() and (outside[name] <= SPACE[name].high).all()
         assert (outside["delay:action"] == np.rint(outside["delay:action"])).all()
-        assert (outside["mass:leg"] < 0.5).any() and (outside["mass:leg"] > 2.0).any()
+        # by half a width to each side, in the logarithm: from 1/4 to 1/2 and from 2 to 4, evenly
+        logs = np.log2(outside["mass:leg"])
+        np.testing.assert_allclose([logs.min(), logs.max()], [-2.0, 2.0], atol=0.03)
+        assert 0.4 < (logs < 0).mean() < 0.6 and abs(np.abs(logs).mean() - 1.5) < 0.05
         np.testing.assert_array_equal(parts["default"].sample(KEY, (), 2).dynamics["mass:leg"], [1.0, 1.0])
 
     def test_refuses_ranges_that_leave_nothing_outside(self):

@@ -84,7 +84,7 @@ class TestOnACartWithKnownAnswers:
         posterior, random, inside = cart(), np.random.default_rng(5), []
         for seed in range(100):
             drag, push = random.uniform(0.15, 0.85, 2)
-            cloud, _ = posterior.explain(jax.random.key(seed), cart_data(drag, push, 0.05, seed, n=32))
+            cloud, _ = posterior.explain(jax.random.key(seed), cart_data(drag, push, 0.05, seed, n=16))
             found = interval(posterior, cloud)
             inside += [found["drag"][0] <= drag <= found["drag"][2], found["push"][0] <= push <= found["push"][2]]
         assert 0.89 <= np.mean(inside) <= 0.985  # ± 3 standard errors of 200 intervals
@@ -164,6 +164,12 @@ class TestOnAHopper:
         assert all(low <= 1.0 <= high for low, _, high in interval(posterior, cloud).values())
         assert found.unexplained == 0.0
 
+    def test_joints_that_the_simulator_does_not_know_are_called_unexplained(self):
+        joints = {f"damping:{part}_joint": 2.0 for part in ("thigh", "leg", "foot")}
+        _, sound = hopper().infer(KEY, played(TRUTH, noise=1e-4))
+        cloud, found = hopper().infer(KEY, played(TRUTH | joints, noise=1e-4))
+        assert sound.unexplained < 0.05 and found.unexplained > 0.1 and found.trust < 0.3 < sound.trust
+
     def test_update_is_infer_and_its_samples_are_tasks(self):
         posterior, episodes = hopper(), played(TRUTH)
         state, metrics = posterior.update(KEY, posterior.init(KEY), TargetPlay(episodes))
@@ -223,6 +229,12 @@ class TestBadInput:
     def test_no_episode_at_all(self):
         with pytest.raises(InputError, match="at least one target episode"):
             hopper().update(KEY, hopper().init(KEY), TargetPlay(()))
+
+    def test_a_target_that_leaks_its_parameters(self):
+        (episode,) = played({}, episodes=1, longest=3)
+        told = episode._replace(task=Task({"mass:torso": np.full((3, 1), 1.8)}, {}))
+        with pytest.raises(InputError, match=r"episode 0 carries the target's parameters .mass:torso."):
+            hopper().infer(KEY, (told,))
 
     def test_worlds_whose_state_cannot_be_set_are_sent_to_simopt(self):
         world = family("pusher")

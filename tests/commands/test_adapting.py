@@ -19,7 +19,7 @@ def whole(tmp_path_factory):
     before = SCALES["tiny"]
     SCALES["tiny"] = SMALL
     try:
-        assert main([*WORDS, "--shots", "0,1,2", "--excite", "--out", str(folder)]) == 0
+        assert main([*WORDS, "--shots", "0,1", "--excite", "--out", str(folder)]) == 0
     finally:
         SCALES["tiny"] = before
     return folder
@@ -27,8 +27,8 @@ def whole(tmp_path_factory):
 
 def test_the_adapted_arm_has_an_entry_for_every_k_and_pays_for_it(whole):
     arms = {arm.shots: arm for arm in read_summary(whole / "summary.json").arms if arm.method == "adapted"}
-    assert sorted(arms) == [0, 1, 2]
-    assert [arms[k].adaptation_episodes for k in (0, 1, 2)] == [0, 1, 2]
+    assert sorted(arms) == [0, 1]
+    assert [arms[k].adaptation_episodes for k in (0, 1)] == [0, 1]
     assert all(np.isfinite(arm.iqm) for arm in arms.values())
 
 

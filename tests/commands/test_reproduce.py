@@ -7,8 +7,10 @@ import types
 import pytest
 
 from headstart.__main__ import main
+from headstart.data.demonstrations import write_demonstrations
 from headstart.experiments import claims
 from headstart.experiments.claims import CLAIMS, Claim, Reproduced, Step
+from headstart.experiments.table_twin import teach
 
 
 @pytest.fixture
@@ -66,3 +68,21 @@ def test_every_claim_has_a_module_that_reproduces_it(name):
     known = ("source", "target", "demonstrations")
     assert set(CLAIMS[name].options) <= set(known) and CLAIMS[name].says
     assert callable(claims.claim(name, dict.fromkeys(CLAIMS[name].options, "x")))
+
+
+def test_the_lectures_table_is_made_on_the_twin(tmp_path, capsys):
+    assert main(["reproduce", "set-table", "--size", "tiny", "--seeds", "1", "--out", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert "set after clear: demonstrations needed, 1 random orders" in said and "clear after set" in said
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["demonstrations_of"] == "a simulated teacher" and result["command"].endswith("--seeds 1")
+    arms = result["tasks"]["set"]["arms"]
+    assert arms["share"]["unused"]["all"]["mean"] is None
+    assert arms["rules, per decision"]["unused"]["all"]["mean"] < arms["independent"]["unused"]["all"]["mean"]
+
+
+def test_recordings_of_one_task_are_refused(tmp_path, capsys):
+    write_demonstrations(tmp_path / "set.jsonl", teach("set", 2))
+    words = ["reproduce", "set-table", "--demonstrations", str(tmp_path / "set.jsonl"), "--out", str(tmp_path / "run")]
+    assert main(words) == 2
+    assert "holds one task, 'set'" in capsys.readouterr().err

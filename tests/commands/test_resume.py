@@ -182,6 +182,7 @@ OTHERS = {
     "checkpoint_every": 1024,
     "deterministic": True,
     "replay": 4096,
+    "seeds": 2,
     "memory": "history",
     "seed": 1,
 }

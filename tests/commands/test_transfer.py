@@ -95,6 +95,19 @@ def test_an_earlier_run_can_be_the_source(tmp_path):
     assert methods == {"scratch", "zero-shot given", "fine-tune given", "oracle"}
 
 
+def test_target_episodes_can_be_learnt_from_off_policy(tmp_path, capsys):
+    folder = tmp_path / "off-policy"
+    assert main([*WORDS, "--fine-tune", "off-policy", "--seeds", "1", "--out", str(folder)]) == 0
+    arms = {(arm.method, arm.shots): arm for arm in read_summary(folder / "summary.json").arms}
+    assert arms["fine-tune nominal", 2].adaptation_episodes == 2 and ("scratch", 2) in arms
+    assert main(["evaluate", str(folder / "policies" / "fine-tune-nominal-0"), "--episodes", "2"]) == 0
+    words = [*WORDS, "--fine-tune", "off-policy", "--memory", "gru", "--out", str(tmp_path / "none")]
+    capsys.readouterr()
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "leave out --memory" in said
+
+
 @pytest.mark.parametrize(
     ("words", "parts"),
     [

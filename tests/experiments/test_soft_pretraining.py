@@ -35,10 +35,12 @@ def test_an_arms_answers_by_hand():
     np.testing.assert_allclose(found.time, [2.0, 4.0])
     np.testing.assert_allclose(found.final, [20.0, 52.0 / 3])
     np.testing.assert_allclose(found.area, [(12 + 20 * 3) * 2 / 8, (3 + 8 + 16 + 20) * 2 / 8])
-    assert found.reached == 2
+    assert found.reached == 2 and found.stayed == 2
     never = measure(EPISODES, SCRATCH_CURVE, np.ones((2, 8)), SCRATCH_CURVE, threshold=11.0)
     np.testing.assert_allclose(never.time, [8.0, 8.0])  # the whole budget, and not less
-    assert never.reached == 0
+    assert never.reached == 0 and never.stayed == 0
+    lost = measure(EPISODES, SOFT_CURVE[:, [0, 2, 4, 0, 0]], np.ones((2, 8)), SCRATCH_CURVE, threshold=19.0)
+    assert lost.reached == 2 and lost.stayed == 0
 
 
 def test_an_arm_that_needs_no_episode_is_held_to_have_needed_some():
@@ -48,7 +50,7 @@ def test_an_arm_that_needs_no_episode_is_held_to_have_needed_some():
 
 def arm(time, final):
     zero = np.zeros(len(time))
-    return Measured(zero, zero, np.array(time, float), len(time), np.array(final, float), zero)
+    return Measured(zero, zero, np.array(time, float), len(time), len(time), np.array(final, float), zero)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from headstart.errors import InputError
+from headstart.learn.bc import BC
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
 from headstart.maths.schedules import LogLinear
@@ -16,7 +17,7 @@ from headstart.spaces import Box
 from headstart.transfer.off_policy import CHUNK
 from headstart.transfer.policy import Graft
 from headstart.transfer.soft import OPTIMIZERS, POLICY, VALUE, Softly
-from headstart.types import Rollout, Task
+from headstart.types import Demonstration, Rollout, Task
 
 KEY = jax.random.key(0)
 SAC_ = SAC(
@@ -120,3 +121,17 @@ def test_what_a_source_lacks_is_refused():
 def test_shares_and_rates_that_are_none_are_refused(options, says):
     with pytest.raises(InputError, match=says):
         tuning(**options)
+
+
+def test_a_clone_that_keeps_something_to_try_is_taken_over_as_it_is():
+    obs = jax.random.normal(KEY, (256, 2))
+    batch = Demonstration(obs, 0.3 * jnp.tanh(obs[:, :1]) + 0.02 * jax.random.normal(jax.random.key(1), (256, 1)))
+    cloning = BC(policy=SAC_.policy, learning_rate=1e-2, steps=300, entropy_weight=0.9)
+    clone, _ = cloning.update(KEY, cloning.init(KEY), batch)
+    spread = SAC_.policy.distribution(clone.params, (), obs)[0].entropy()
+    assert spread.mean() > np.log(0.05) + 1.419  # the demonstrator: log 0.02 + 1.419; √10 times as wide: log 0.063
+    softly = tuning(graft=Graft(parts=POLICY), learner=dataclasses.replace(SAC_, critic_warmup=2 * CHUNK))
+    begun = softly.start(KEY, clone)
+    assert equal(softly.params(begun), clone.params)
+    waiting, _ = softly.learn(KEY, begun, (episode(),))
+    assert equal(softly.params(waiting)["actor"], clone.params["actor"]), "critics that know nothing led it astray"

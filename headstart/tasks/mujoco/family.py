@@ -194,7 +194,8 @@ class MujocoFamily:
     ) -> tuple[Float[np.ndarray, "particle row channel"], Bool[np.ndarray, "particle row"]]:
         """Puts the world into each observed state and asks what would be seen one control step later.
 
-        What `step` does from there, to rounding, where `obs` is exact. The sensors' noise is left out.
+        What `step` does from there, to rounding, where `obs` is exact. The sensors' noise and the
+        jitter of latency are left out.
 
         Args:
             dynamics: values of parameters for each particle; what is not named is nominal.

@@ -25,7 +25,7 @@ SETTABLE = pytest.mark.parametrize("family", (HOPPER, WALKER2D, HALF_CHEETAH, SW
 def test_prediction_from_a_recorded_state_is_the_recorded_next_state_delay_included(family):
     n = 4
     tasks = spread(family, n)
-    tasks.dynamics["noise:observation"] = np.zeros(n, np.float32)
+    tasks.dynamics["noise:observation"] = tasks.dynamics["jitter:delay"] = np.zeros(n, np.float32)
     tasks.dynamics["delay:action"] = np.float32([0, 1, 2, 3])
     state, queue, compared = begin(family, tasks), np.zeros((n, 11, *family.action.shape)), 0
     for t, action in enumerate(actions_of(family, 12, n)):
