@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -147,7 +148,7 @@ SCALES = {
 
 def reproduce(request: Request) -> Work:
     """Compares the four policies; see `headstart.experiments.claims`."""
-    return carried_out(request, dict.fromkeys(WORLDS, ARMS))
+    return carried_out(request, dict.fromkeys(WORLDS, ARMS), tuple(pairwise(ARMS)))
 
 
 def carried_out(
