@@ -69,6 +69,7 @@ def main() -> None:
     """Runs every arm, prints and stores; what the file already holds of the same settings is not run again."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--at-most", type=int, default=1000, help="seeds to run in this call; the next goes on")
     parser.add_argument("--out", type=Path, required=True, help="where to store the figures, as JSON")
     arguments = parser.parse_args()
     keep_compiled()
@@ -81,18 +82,21 @@ def main() -> None:
         "versions": {"python": platform.python_version(), "jax": jax.__version__},
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    left = arguments.at_most
     for name, study in ARMS.items():
         known = before.get(name, {})
         same = known.get("settings") == json.loads(json.dumps(settings(study)))
         seeds = known["seeds"][: arguments.seeds] if same else []
-        while len(seeds) < arguments.seeds:
+        while len(seeds) < arguments.seeds and left > 0:
+            left -= 1
             seeds.append(one(study, len(seeds)))
             shares = "  ".join(f"{share:5.1%}" for share in seeds[-1]["share_of_episodes_by_goal"])
             print(f"{name}, seed {len(seeds) - 1}: {shares}   {seeds[-1]['seconds']:.0f} s", flush=True)
             result["arms"][name] = summary(study, seeds)
             arguments.out.write_text(json.dumps({**result, "arms": {**before, **result["arms"]}}, indent=1) + "\n")
-        result["arms"][name] = summary(study, seeds)
-        print(f"{name}: {result['arms'][name]['seeds_that_visit_all']} of {len(seeds)} seeds visit all", flush=True)
+        if seeds:
+            result["arms"][name] = summary(study, seeds)
+            print(f"{name}: {result['arms'][name]['seeds_that_visit_all']} of {len(seeds)} seeds visit all", flush=True)
     arguments.out.write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -150,6 +150,41 @@ def needed(reading):
     return counted(of)
 
 
+TABLETOP = {
+    "SetTable after ClearTable": "tabletop_set_table.json",
+    "three-level pyramid": "tabletop_pyramid3.json",
+}
+
+
+def tabletop():
+    found = {name: result(file) for name, file in TABLETOP.items()}
+    arms = list(dict.fromkeys(arm for one in found.values() for arm in one["arms"]))
+    arms.sort(key=lambda arm: arm not in ("share", "union"))
+    lines = ["| demonstrations until mastered | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
+    for arm in arms:
+        lines.append(f"| {arm} | " + " | ".join(mastered(one, arm) for one in found.values()) + " |")
+    first, *others = found.values()
+    assert all(one["orders"] == first["orders"] and one["tables"] == first["tables"] for one in others)
+    teacher = " and ".join(str(one["teacher"]["successes"]) for one in found.values())
+    lines += [
+        "",
+        f"Mean ± standard error over {first['orders']} random orders; mastered is success in 95 % of the executions at "
+        f"{first['tables']} tables that nobody learned from (the teacher: {teacher}). Made by `{first['command']}` and "
+        "its like.",
+    ]
+    return "\n".join(lines)
+
+
+def mastered(found, arm):
+    if arm not in found["arms"]:
+        return ""
+    of = found["arms"][arm]
+    if of["mean"] is None:
+        return "failed"
+    text = f"{of['mean']:.2f} ± {of['standard_error']:.2f}"
+    return f"{text} (failed in {of['failed']})" if of["failed"] else text
+
+
 def speed():
     """One row a goal: what was measured, the goal, and whether it was met."""
     ppo, sac = result("ppo_hopper.json")["found"], result("sac_updates.json")
@@ -181,7 +216,33 @@ def speed():
     return "\n".join(lines)
 
 
-SECTIONS: dict[str, Callable[[], str]] = {"transfer": transfer, "imitation": imitation, "speed": speed}
+def soft():
+    """One row an arm of the point world: what it needed, and what it came to."""
+    found = result("soft_pretraining.json")
+    shown = {"time": f"target episodes to {number(found['threshold'])}", "final": "final return", "area": "area"}
+    lines = ["| arm | got there | stayed | " + " | ".join(shown.values()) + " |", "|---|---|---|" + "---|" * len(shown)]
+    for name, arm in found["arms"].items():
+        cells = [f"{number(arm[k]['iqm'])} [{number(arm[k]['low'])}, {number(arm[k]['high'])}]" for k in shown]
+        lines.append(f"| {name} | {arm['reached']} of {arm['seeds']} | {arm['stayed']} | " + " | ".join(cells) + " |")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            found["said"],
+            "",
+            f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, greedy policy; made "
+            f"by `{found['command']}`: [results/soft_pretraining.json](results/soft_pretraining.json).",
+        ]
+    )
+
+
+SECTIONS: dict[str, Callable[[], str]] = {
+    "transfer": transfer,
+    "soft": soft,
+    "imitation": imitation,
+    "tabletop": tabletop,
+    "speed": speed,
+}
 
 
 def between(name, page):

@@ -70,7 +70,7 @@ class FourWays:
     method: Method = "soft_q"
     temperature: float = 10.0
     random_steps: int = 640
-    rounds: int = 160
+    rounds: int = 100
     envs: int = 16
     steps: int = 8
     updates: int = 32

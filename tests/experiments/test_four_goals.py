@@ -1,6 +1,8 @@
 """The four-goal study: what it counts, in policies whose ways are known; and, as a study, the claim."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -65,3 +67,14 @@ def test_other_methods_are_refused():
 def test_soft_q_learning_visits_all_four_goals_in_every_seed():
     visits = FourWays().run(range(5))
     assert np.all(visits.goals >= 100)
+
+
+def test_the_result_file_says_what_the_documentation_says():
+    arms = json.loads((Path(__file__).parents[2] / "results/four_goals.json").read_text())["arms"]
+    visits = {name: (arm["seeds_that_visit_all"], len(arm["seeds"])) for name, arm in arms.items()}
+    assert visits == {
+        "soft Q-learning": (5, 5),
+        "SAC, automatic temperature": (0, 5),
+        "SAC, the same temperature": (5, 5),
+    }
+    assert arms["soft Q-learning"]["settings"]["learner"] == repr(FourWays().learner()), "measured with other settings"
