@@ -5,9 +5,9 @@
 Both draw from a replay and make 64 updates in one dispatch; no world is stepped. 16 particles are 8 updated and 8
 fixed, and 16 actions estimate the value of a state, as in the authors' code.
 
-What was learnt on the way: with noise and actions beside the observation at the first layer, an update needs 67 products
-of a batch with a hidden layer where SAC needs 16, and took 6 times as long. They enter at the last hidden layer now
-(`nets/late.py`): 8 such products, and the rest is passes over memory, thin products and random numbers.
+What was learnt on the way: with noise and actions beside the observation at the first layer, an update needs 67
+products of a batch with a hidden layer where SAC needs 16, and took 6 times as long. They enter at the last hidden
+layer now (`nets/late.py`): 8 such products, and the rest is passes over memory, thin products and random numbers.
 """
 
 import argparse
