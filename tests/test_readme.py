@@ -128,7 +128,27 @@ def speed():
     return "\n".join(lines)
 
 
-SECTIONS: dict[str, Callable[[], str]] = {"transfer": transfer, "imitation": imitation, "speed": speed}
+def soft():
+    """One row an arm of the point world: what it needed, and what it came to."""
+    found = result("soft_pretraining.json")
+    shown = {"time": f"target episodes to {number(found['threshold'])}", "final": "final return", "area": "area"}
+    lines = ["| arm | got there | stayed | " + " | ".join(shown.values()) + " |", "|---|---|---|" + "---|" * len(shown)]
+    for name, arm in found["arms"].items():
+        cells = [f"{number(arm[k]['iqm'])} [{number(arm[k]['low'])}, {number(arm[k]['high'])}]" for k in shown]
+        lines.append(f"| {name} | {arm['reached']} of {arm['seeds']} | {arm['stayed']} | " + " | ".join(cells) + " |")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            found["said"],
+            "",
+            f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, greedy policy; made "
+            f"by `{found['command']}`: [results/soft_pretraining.json](results/soft_pretraining.json).",
+        ]
+    )
+
+
+SECTIONS: dict[str, Callable[[], str]] = {"transfer": transfer, "soft": soft, "imitation": imitation, "speed": speed}
 
 
 def between(name, page):

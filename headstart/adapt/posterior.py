@@ -289,7 +289,7 @@ def _search(
 def _small_sample(steps: int, channels: int, parameters: int) -> float:
     """The power of the likelihood that makes up for noise that was estimated from the same few steps.
 
-    1 − k / (n c) for k fitted numbers, as in an unbiased variance; and 1 / (1 + 2 / n) to first order, since each channel
+    1 − k / (n c) for k fitted numbers, as in an unbiased variance; and 1 / (1 + 2 / n) to first order, since a channel
     is weighted by a noise of n steps, and by chance the quiet ones too much (Kackar and Harville 1984).
     """
     fitted = parameters + channels + 1

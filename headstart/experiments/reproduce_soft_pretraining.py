@@ -29,6 +29,8 @@ from headstart.experiments.soft_table import Measured, measure, rounded, row, sa
 from headstart.maths.diversity import direction_entropy
 from headstart.maths.statistics import summarize
 from headstart.tasks.catalogue import family
+from headstart.tasks.targets import target as target_of
+from headstart.types import TaskFamily
 
 SHOWN_SEEDS, EVERY = 3, 3  # drawn in the report: of so many seeds every third place
 DEFAULTS = {"source": "point_run", "target": "point_u_maze"}
@@ -38,7 +40,8 @@ def reproduce(request: Request) -> Work:
     """Measures with which temperature of pretraining a policy fine-tunes best.
 
     Args:
-        request: `source` and `target` name families; the open plane and the U where they are not given.
+        request: `source` and `target` name families, or Gymnasium environments of the user's; the open plane and the U
+            where they are not given.
 
     Yields:
         How far it is.
@@ -77,7 +80,7 @@ def reproduce(request: Request) -> Work:
 
 def study_of(request: Request) -> SoftPretraining | SoftHost:
     """Builds the study that was asked for: vectorised over seeds where both worlds are inside JAX."""
-    source, target = (family(request.given.get(name, default)) for name, default in DEFAULTS.items())
+    source, target = (world_of(request.given.get(name, default)) for name, default in DEFAULTS.items())
     inside = source.kind == target.kind == "jax"
     scale = (SCALES if inside else ROBOT_SCALES)[request.size]
     scale = scale if request.seeds is None else dataclasses.replace(scale, seeds=request.seeds)
@@ -90,6 +93,11 @@ def study_of(request: Request) -> SoftPretraining | SoftHost:
         seed=request.seed,
     )
     return SoftPretraining(design=design) if inside else SoftHost(design=design)
+
+
+def world_of(name: str) -> TaskFamily:
+    """Finds a world: one of our families, or any Gymnasium environment as `gym:ID` or `package.module:function`."""
+    return target_of(name) if ":" in name else family(name)
 
 
 def described(temperature: float, source: Source) -> dict[str, Any]:

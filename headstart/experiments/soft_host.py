@@ -18,11 +18,11 @@ from headstart.run.evaluate import Evaluation
 from headstart.run.train import Training, train
 from headstart.tasks.fixed import Fixed
 from headstart.transfer.diagnosis import diagnose, laid_out
-from headstart.transfer.off_policy import CHUNK
 from headstart.transfer.soft import Softly
 from headstart.types import Params, Rollout, State, TaskFamily
 
 ENVS, STEPS, UPDATES = 10, 10, 20  # of pretraining: a round, as in the worlds inside JAX
+LONGEST = 1000  # steps that an episode of a world with a clock of its own is taken to have
 LOOKED_AT = 3  # episodes of each source, and of random actions
 
 
@@ -82,9 +82,9 @@ class SoftHost:
             learner=design.learner(arm.source),  # pyright: ignore[reportArgumentType]
             schedule=design.schedule(arm),
             graft=design.graft(arm.source),
-            updates_per_step=scale.updates / (target.horizon or CHUNK),
+            updates_per_step=scale.updates / (target.horizon or LONGEST),
             batch_size=scale.batch_size,
-            capacity=scale.episodes * (target.horizon or 1000),
+            capacity=scale.episodes * (target.horizon or LONGEST),
         )
         greedy = dataclasses.replace(tuning.policy, deterministic=True)
         key_start, key_evaluate, key_run = jax.random.split(jax.random.fold_in(jax.random.key(seed), 2), 3)

@@ -14,7 +14,7 @@ from headstart.maths.statistics import summarize
 from headstart.report.numbers import interval, number
 from headstart.report.page import document, section, write_whole
 from headstart.report.style import HUES, INK, LINE, MUTED, canvas, label_ends, style, to_svg
-from headstart.tasks.catalogue import family
+from headstart.tasks import catalogue
 
 WIDTH = 7.6  # inches
 MOST_EPISODES = 30  # of each seed, drawn as directions
@@ -191,7 +191,9 @@ def ways(result: dict[str, Any]) -> Figure | None:
 
 def walls_of(target: str) -> Callable[[Axes], None] | None:
     """Returns what draws a target's walls, start and goal, with the start at the origin; None where it has none."""
-    world: Any = family(target)
+    if target not in catalogue.names():
+        return None  # the user's own
+    world: Any = catalogue.family(target)
     if getattr(world, "layout", "plane") == "plane" or not hasattr(world, "walls"):
         return None
     number_ = int(world.dynamics["layout:walls"].nominal)

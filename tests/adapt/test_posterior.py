@@ -167,7 +167,7 @@ class TestOnAHopper:
     def test_joints_that_the_simulator_does_not_know_are_called_unexplained(self):
         joints = {f"damping:{part}_joint": 2.0 for part in ("thigh", "leg", "foot")}
         _, sound = hopper().infer(KEY, played(TRUTH, noise=1e-4))
-        cloud, found = hopper().infer(KEY, played(TRUTH | joints, noise=1e-4))
+        _, found = hopper().infer(KEY, played(TRUTH | joints, noise=1e-4))
         assert sound.unexplained < 0.05 and found.unexplained > 0.1 and found.trust < 0.3 < sound.trust
 
     def test_update_is_infer_and_its_samples_are_tasks(self):

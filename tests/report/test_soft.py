@@ -57,6 +57,7 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path):
 
 def test_a_target_without_walls_has_no_ways():
     assert ways(result_of(target="point_run")) is None and walls_of("pendulum") is None
+    assert walls_of("HalfCheetah-v5") is None, "a world of the user's is not in the catalogue"
     assert render(result_of(target="point_run")).count("<svg") == 2
 
 
