@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -147,7 +148,7 @@ SCALES = {
 
 def reproduce(request: Request) -> Work:
     """Compares the four policies; see `headstart.experiments.claims`."""
-    return carried_out(request, dict.fromkeys(WORLDS, ARMS))
+    return carried_out(request, dict.fromkeys(WORLDS, ARMS), tuple(pairwise(ARMS)))
 
 
 def carried_out(
@@ -168,6 +169,7 @@ def carried_out(
     names = [name for name in WORLDS if wanted in (None, name)]
     jobs = [Job(name, arm, rows[name][arm], seed) for seed in seeds for name in names for arm in rows[name]]
     workers = min(2, len(os.sched_getaffinity(0)))
+    before = sum(piece_of(job, request.folder).exists() for job in jobs)  # what an interrupted run had measured
     found: dict[Job, dict[str, Any]] = {}
     for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in jobs], workers):
         found[job] = piece
@@ -177,6 +179,7 @@ def carried_out(
         for name in names
     }
     about = {"steps": scale.steps, "seeds": list(seeds), "episodes": scale.episodes, "targets": list(TARGETS)}
+    about |= {"pieces": len(jobs), "pieces_from_before": before}  # the time is of the others
     worlds = {}
     for name, arms in result.items():
         first, *others = arms
@@ -194,14 +197,18 @@ class Job(NamedTuple):
     seed: int
 
 
+def piece_of(job: Job, folder: Path) -> Path:
+    """Names the file of what a job found."""
+    return folder / f"piece-{job.world}-{job.name.replace(' ', '-')}-{job.seed}.json"
+
+
 def kept(job: Job, scale: Scale, folder: Path) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Yields what a job found, from the disk where it was done before."""
-    name = f"{job.world}-{job.name.replace(' ', '-')}-{job.seed}"
-    path = folder / f"piece-{name}.json"
+    path = piece_of(job, folder)
     if path.exists():
         piece = read_json(path, LIMIT, path.name)
     else:
-        piece = measured(job, scale, Ledger(path=folder / f"ledger-{name}.json", budget=0))
+        piece = measured(job, scale, Ledger(path=path.with_name(path.name.replace("piece", "ledger")), budget=0))
         disk.replace_file(path, strict_json.encode(piece) + b"\n")
     yield job, piece
 

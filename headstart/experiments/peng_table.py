@@ -12,6 +12,7 @@ from headstart.maths.statistics import (
     wilson_interval,
 )
 
+FEWEST = 5  # seeds: that all of them agree happens by chance in 1 of 32 studies; of fewer seeds, more often
 Arms = Mapping[str, dict[str, Any]]
 
 
@@ -42,7 +43,8 @@ def compared(arms: Arms, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any
 
     Returns:
         For each pair the interquartile mean of the differences with its 95 % bootstrap interval, how probable it is
-        that a seed of the first is better than one of the second, and whether the interval of differences is above 0.
+        that a seed of the first is better than one of the second, and whether the interval of differences is above 0 in
+        enough seeds.
     """
     rows = []
     for better, worse in pairs:
@@ -54,7 +56,7 @@ def compared(arms: Arms, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any
                 "expected_worse": worse,
                 "difference": difference._asdict(),
                 "probability": probability_of_improvement(one[:, None], two[:, None])._asdict(),
-                "shown": difference.low > 0,
+                "shown": len(one) >= FEWEST and difference.low > 0,
             }
         )
     return rows

@@ -105,7 +105,7 @@ def test_target_episodes_can_be_learnt_from_off_policy(tmp_path, capsys):
     capsys.readouterr()
     assert main(words) == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "leave out --memory" in said
+    assert said.count("\n") == 1 and "--memory none" in said
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Peng's study: what is randomized, what is fixed, what is kept of interrupted work, and how the table is made."""
 
 import json
+from itertools import pairwise
 
 import jax
 import numpy as np
@@ -60,16 +61,18 @@ def test_arms_are_summed_up_and_compared_seed_by_seed():
     good, bad = (
         [
             {"home": [0.0, 2.0], "target": [level + seed, level + seed], "home_successes": 2, "target_successes": 1}
-            for seed in range(3)
+            for seed in range(5)
         ]
         for level in (10.0, 0.0)
     )
     arms = {"good": summed_up(good), "bad": summed_up(bad)}
-    assert arms["good"]["target"]["per_seed"] == [10.0, 11.0, 12.0] and arms["good"]["home"]["value"] == 1.0
-    assert arms["good"]["target"]["success"]["value"] == 0.5 and arms["good"]["target"]["success"]["trials"] == 6
+    assert arms["good"]["target"]["per_seed"] == [10.0, 11.0, 12.0, 13.0, 14.0]
+    assert arms["good"]["target"]["success"]["value"] == 0.5 and arms["good"]["target"]["success"]["trials"] == 10
     up, down = compared(arms, [("good", "bad"), ("bad", "good")])
     assert up["difference"] == {"value": 10.0, "low": 10.0, "high": 10.0} and up["shown"] and not down["shown"]
-    assert up["probability"]["value"] == 1.0
+    assert up["probability"]["value"] == 1.0 and arms["good"]["home"]["value"] == 1.0
+    few = compared({"good": summed_up(good[:4]), "bad": summed_up(bad[:4])}, [("good", "bad")])
+    assert not few[0]["shown"], "four seeds that agree do not show it"
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
@@ -91,8 +94,11 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
 
     first = finish(peng.reproduce(request))
     assert len(asked) == 2 * len(ARMS) and list(first.result["worlds"]) == ["hopper"]
-    assert finish(peng.reproduce(request)).result == first.result and len(asked) == 2 * len(ARMS)
-    assert "recurrent above history: not shown" in first.table
+    again = finish(peng.reproduce(request)).result
+    assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, 2 * len(ARMS))
+    assert again["worlds"] == first.result["worlds"] and len(asked) == 2 * len(ARMS)
+    for above, below in pairwise(ARMS):
+        assert f"{above} above {below}: not shown" in first.table
     rows = finish(peng_ablation.reproduce(request)).result["worlds"]["hopper"]
     assert {row["expected_worse"] for row in rows["order"]} == {f"fixed {group}" for group in WORLDS["hopper"].groups}
     json.dumps(rows, allow_nan=False)

@@ -58,7 +58,7 @@ def test_without_memory_and_with_chunks_of_one_step_it_is_ppo():
     plain, ours = PPO(policy=FLAT, **SETTINGS), FORGETFUL
     one, two = plain.init(KEY), ours.init(KEY)
     for key in jax.random.split(KEY, 3):
-        rollout = rolled(plain, one.params, probes.Chain(ends="truncated"), key)
+        rollout = rolled(ours, one.params, probes.Chain(ends="truncated"), key)
         one, ones = plain.update(key, one, rollout)
         two, twos = ours.update(key, two, rollout)
         assert ones.keys() == twos.keys()
