@@ -87,7 +87,7 @@ def speed(worlds: int = 16) -> dict:
     measured = {}
     for task in (SetTable(), ClearTable(), Pyramid(levels=3), Pyramid(levels=4)):
         family, teacher, rates = TableTop(task=task), Teacher(task=task), []
-        for seed in range(4):
+        for seed in range(2):
             world = Standing(family, seed)
             began = time.process_time()
             Interpreter().run(teacher, world, teacher.root, teacher.root_args)

@@ -16,8 +16,8 @@ from headstart.tasks.tabletop.pictures import pictures
 
 DEMONSTRATIONS = 4  # of which the controller is learned
 TABLE_SEED = 777_000
-EVERY = 25  # physics steps from frame to frame, 0.1 s
-FPS = 30.0
+EVERY = 75  # physics steps from frame to frame, 0.3 s
+FPS = 15.0
 
 
 def learn(task: TableTask, number: int, seed: int = 3) -> Controller:
@@ -31,7 +31,7 @@ def learn(task: TableTask, number: int, seed: int = 3) -> Controller:
     return Controller(root=graph.root, root_args=graph.root_args, skills=skills, actions=graph.actions)
 
 
-def film(path: Path, task: TableTask | None = None, *, width: int = 560, height: int = 360) -> Path:
+def film(path: Path, task: TableTask | None = None, *, width: int = 420, height: int = 270) -> Path:
     """Films a learned controller at a table that it has not seen.
 
     Args:

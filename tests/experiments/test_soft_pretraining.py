@@ -108,7 +108,8 @@ def test_a_small_study_from_key_to_json():
     tuned = study.tune(Arm("middle", True), source)
     assert tuned.evaluated.shape == (2, 3) and tuned.practised.shape == (2, 2) and tuned.path.shape == (2, 2, 12, 2)
     scratch = study.tune(Arm(SCRATCH, True), None)
-    assert not np.allclose(tuned.evaluated[:, 0], scratch.evaluated[:, 0]), "the source is carried over"
+    # the first episode is played before anything is learnt; greedy policies this fresh do not move yet
+    assert (tuned.practised[:, 0] != scratch.practised[:, 0]).all(), "the source is carried over"
     kept = json.loads(json.dumps(described(1.0, source), allow_nan=False))
     assert 0 <= kept["diagnosis"]["coverage"] <= 1 and len(kept["displacement"]) == 2
     assert len(json.loads(json.dumps(plain(tuned)))["path"][0][0]) == 4
