@@ -7,6 +7,7 @@ stepped inside this process offers a lock, `turn`, that is held for all of the t
 step, half).
 """
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -156,7 +157,7 @@ def collect_host(
     n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
     book = open_book(carry.task, tasks, np.asarray(carry.episode))
     seeds = keys.steps(np.arange(steps)[:, None], everywhere)
-    act, once, turn = jitted_act(policy), resting is not None, getattr(family, "turn", nullcontext())
+    act, once, turn = jitted_act(policy), resting is not None, getattr(family, "turn", None)
     bounds = family.action.bounds() if isinstance(family.action, Box) else None
 
     def roll(i: int, part: slice, stop: Event) -> tuple[Recorder, Half, State]:
@@ -170,12 +171,12 @@ def collect_host(
         for t in range(steps):
             if stop.is_set():
                 break
-            with turn:
+            with turn or nullcontext():
                 chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
                 chosen = np.asarray(chosen)
                 action = chosen if bounds is None else np.clip(chosen, *bounds)
             outcome = family.step(seeds[t, part], half.world, action, ~rest)
-            with turn:
+            with turn or nullcontext():
                 row = judged(family, half, outcome, ~rest, None if once else partial(renew, t))
                 ended = row.terminated | row.truncated
                 record.put(t, half, {"action": chosen}, row)
@@ -183,19 +184,28 @@ def collect_host(
                 half = Half(row.state, row.obs, ended, row.elapsed, row.episode)
         return record, half, memory
 
-    records, now, memory = zip(*beside_each_other(roll, halves(n)), strict=True)
+    records, now, memory = zip(*beside_each_other(roll, halves(n), turn is not None), strict=True)
     return rollout_of(records, book), joined(now, memory, book)
 
 
-def beside_each_other(work: Callable[[int, slice, Event], Any], parts: Sequence[slice]) -> list[Any]:
+def beside_each_other(work: Callable[[int, slice, Event], Any], parts: Sequence[slice], inside: bool) -> list[Any]:
     """Does the work of every half in a thread of its own.
 
     A half that fails takes the others with it, and so does an interruption: a target must not be used for nothing.
+
+    Args:
+        work: of a half.
+        parts: the halves.
+        inside: the work is done inside this process. Where there are just as many processors as halves, each half then
+            keeps to one: a thread that is woken is put beside the one that woke it, and stays there for a whole step.
     """
-    stop = Event()
+    stop, processors = Event(), sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    apart = inside and len(parts) > 1 and len(processors) == len(parts)
 
     def guarded(i: int, part: slice) -> Any:
         try:
+            if apart:
+                os.sched_setaffinity(0, {processors[i]})  # of this thread, which ends with the rollout
             return work(i, part, stop)
         except BaseException:
             stop.set()

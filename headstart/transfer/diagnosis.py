@@ -136,15 +136,16 @@ def covered(policy: Any, obs: Any, reference: Any) -> float:
 def last_hidden(policy: Any, params: Params, obs: Any) -> Float[np.ndarray, "state feature"] | None:
     """Returns the features of a policy's last hidden layer; None where it has no such layer.
 
-    A sampling network, which takes noise beside the observation, is looked at where its noise is 0.
+    A sampling network, whose last hidden layer reads noise too, is looked at where its noise is 0.
     """
     hidden, activation = getattr(policy, "hidden", ()), getattr(policy, "activation", None)
     if not hidden or activation is None or "hidden_0" not in params.get("actor", {}):
         return None
-    net = MLP(inputs=0, hidden=hidden, outputs=0, activation=activation)
     seen = policy.encode(params, jax.tree.map(jnp.asarray, obs))
-    noise = params["actor"]["hidden_0"]["weight"].shape[0] - seen.shape[-1]
-    return np.asarray(net.features(params["actor"], jnp.pad(seen, ((0, 0), (0, noise)))))
+    last, inputs = f"hidden_{len(hidden) - 1}", (seen.shape[-1], *hidden)[len(hidden) - 1]
+    layer = params["actor"][last]
+    quiet = params["actor"] | {last: {"weight": layer["weight"][:inputs], "bias": layer["bias"]}}
+    return np.asarray(MLP(inputs=0, hidden=hidden, outputs=0, activation=activation).features(quiet, seen))
 
 
 def unit_entropy(action: ActionSpace, entropy: Float[np.ndarray, " state"]) -> Float[np.ndarray, " state"]:
