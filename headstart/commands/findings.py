@@ -70,9 +70,11 @@ class Findings:
             return
         kept = read_json(self.path, LIMIT, "findings.json")
         self.finished = [Finished(int(seed), str(job)) for seed, job in kept["finished"]]
-        known = {(found.seed, job_of(found.method)) for found in map(scored_of, kept["scored"])}
+        known = {(found.seed, self.study.job_of(found.method)) for found in map(scored_of, kept["scored"])}
         over = {(job.seed, job.job) for job in self.finished} & known
-        self.scored = [found for found in map(scored_of, kept["scored"]) if (found.seed, job_of(found.method)) in over]
+        self.scored = [
+            found for found in map(scored_of, kept["scored"]) if (found.seed, self.study.job_of(found.method)) in over
+        ]
 
     def arms(self) -> list[summary.Arm]:
         """Sums up each method at each k over the seeds that have got there."""
@@ -132,13 +134,6 @@ class Findings:
                 "wall_seconds": round(wall_seconds, 1),  # of this attempt
             },
         )
-
-
-def job_of(method: str) -> str:
-    """Names the piece of work that a method belongs to."""
-    if method in ("oracle", "adapted"):
-        return "randomized"
-    return method.rpartition(" ")[2]
 
 
 def plain(found: Scored) -> dict[str, Any]:

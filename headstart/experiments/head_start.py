@@ -163,6 +163,12 @@ class HeadStart:
             "oracle",
         )
 
+    def job_of(self, method: str) -> str:
+        """Names the piece of work that a method belongs to; what goes on from a source belongs to that source's."""
+        if method in ("oracle", "adapted"):
+            return "randomized" if self.given is None else "given"
+        return method.rpartition(" ")[2]
+
     def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Finding]]]:
         """Returns the independent pieces of work of one seed; each yields what it finds as it goes."""
         if self.given is not None:

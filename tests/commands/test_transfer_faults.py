@@ -10,7 +10,9 @@ import pytest
 
 from headstart.__main__ import main
 from headstart.commands.settings import policy_of
+from headstart.commands.transfer import Plan, settings_of
 from headstart.experiments.head_start import SCALES, Scale
+from headstart.options import Transfer
 from headstart.run import bundle
 from headstart.run.summary import read_summary
 from headstart.tasks import gymnasium_world
@@ -144,3 +146,13 @@ def test_a_full_disk_costs_one_line_and_resume_goes_on(run, place, whole, capsys
         assert results(read_summary(small / "study" / "summary.json")) == results(whole[0])
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_every_method_belongs_to_a_piece_of_work(run, tmp_path):
+    # what belongs to none is forgotten when a study is taken up again
+    for options in (
+        Transfer(source="pendulum", size="tiny", from_run=run, target="gym:Pendulum-v1"),
+        Transfer(source="hopper", size="tiny", adapt="posterior"),
+    ):
+        study = Plan.of(settings_of(options), tmp_path / "study").study
+        assert {study.job_of(method) for method in study.methods} == set(study.jobs(0))
