@@ -73,7 +73,7 @@ def compiled(
         settle(model, mujoco.MjData(model))
     if model.ntree == 1:
         # one tree is one island: looking for more takes a tenth of the time and finds the same bits
-        model.opt.disableflags |= getattr(mujoco.mjtDisableBit, "mjDSBL_ISLAND", 0)  # MuJoCo before 3.3.6 has none
+        model.opt.disableflags |= getattr(mujoco.mjtDisableBit, "mjDSBL_ISLAND", 0)  # older releases have none
     return model
 
 
