@@ -117,7 +117,7 @@ def seconds_said(speed):
     controller = max(one["controller_seconds"] for one in speed["directions"].values())
     spent, goal = speed["processor_seconds_a_core"], speed["limits"]["seconds"]
     return (
-        f"{speed['orders']} orders of both directions take {spent:.0f} s of each of two cores, shared with others "
+        f"{speed['orders']} orders of both directions take {spent:.0f} s of each of two cores "
         f"(goal: 100 in {goal:.0f} s); one controller {controller:.2f} s."
     )
 
