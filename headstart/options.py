@@ -62,8 +62,8 @@ class Train:
 
     family: tyro.conf.Positional[str]
     """What to learn on; `headstart list` names them."""
-    learner: Literal["ppo", "sac"] = "ppo"
-    """The algorithm."""
+    learner: Literal["ppo", "sac", "soft-q"] = "ppo"
+    """The algorithm; soft-q: soft Q-learning with a sampling network."""
     steps: int = 500_000
     """Environment steps in all."""
     randomize: Literal["none", "mild", "moderate", "wide", "peng"] = "none"

@@ -9,7 +9,9 @@ from headstart.run.record import read_config
 def run(options: Resume) -> int:
     """Goes on and returns the exit status."""
     config = read_config(options.folder)
-    arithmetic(bool(config["settings"].get("deterministic")))
+    settings = config["settings"]
+    off_policy = config["command"] == "train" and settings.get("learner") != "ppo"
+    arithmetic(bool(settings.get("deterministic")), updates="long" if off_policy else "short")
     if config["command"] == "train":
         from headstart.commands.train import resume
 

@@ -7,8 +7,10 @@ from headstart.errors import InputError, unknown
 from headstart.learn.on_policy import on_policy
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
+from headstart.learn.soft_q import SoftQ
 from headstart.nets.memory import policy_with
 from headstart.nets.policies import SquashedPolicy
+from headstart.nets.sampler import SamplingPolicy
 from headstart.options import Train
 from headstart.run.strict_json import printable
 from headstart.run.train import Training
@@ -19,7 +21,9 @@ from headstart.transfer.hand_off import squashed
 from headstart.types import Learner, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64  # of each environment, for PPO
-REPLAY_STEPS = 8  # likewise, for SAC: it learns more often
+REPLAY_STEPS = 8  # likewise, for learners of single transitions: they learn more often
+OFF_POLICY = ("sac", "soft-q")
+LEARNERS = ("ppo", *OFF_POLICY)
 REPLAY_LEAST, REPLAY_MOST = 1 << 10, 1_000_000  # transitions kept
 EARLIER = {"memory": "none", "seeds": 1}  # what runs were made with that do not say
 CHANGEABLE = ("steps", "checkpoint_every")  # between two sittings of one run; all else would make it another run
@@ -119,24 +123,26 @@ def learner_of(
     name: str, world: TaskFamily, envs: int, replay: int = REPLAY_MOST, memory: str = "none"
 ) -> tuple[Learner, int]:
     """Builds a learner, and says how many steps of each environment it wants at a time."""
-    if name not in ("ppo", "sac"):
-        raise unknown("learner", name, ("ppo", "sac"))
+    if name not in LEARNERS:
+        raise unknown("learner", name, LEARNERS)
     if name == "ppo":
         return on_policy(policy_of(name, world.observation, world.action, memory), envs=envs), ROLLOUT_STEPS
     if memory != "none":
-        raise InputError(f"--memory {memory}: --learner sac learns from single steps; use --learner ppo")
+        raise InputError(f"--memory {memory}: --learner {name} learns from single steps; use --learner ppo")
     if isinstance(world.action, Discrete):
-        raise InputError(f"--learner sac: {world.name!r} has discrete actions; use --learner ppo")
-    sac = SAC(policy=policy_of(name, world.observation, world.action))
-    return Replayed(learner=sac, updates=envs * REPLAY_STEPS, capacity=replay), REPLAY_STEPS
+        raise InputError(f"--learner {name}: {world.name!r} has discrete actions; use --learner ppo")
+    kind = SAC if name == "sac" else SoftQ
+    learner = kind(policy=policy_of(name, world.observation, world.action))
+    return Replayed(learner=learner, updates=envs * REPLAY_STEPS, capacity=replay), REPLAY_STEPS
 
 
 def policy_of(learner: str, observation: Any, action: Any, memory: str = "none") -> Any:
     """Builds the policy that a learner wants in given spaces."""
     if learner == "off-policy":  # SAC that has taken the policy of a source over
         return squashed(policy_of("ppo", observation, action))
-    if learner == "sac":
-        return SquashedPolicy(observation=observation, action=action)
+    if learner in OFF_POLICY:
+        kind = SquashedPolicy if learner == "sac" else SamplingPolicy
+        return kind(observation=observation, action=action)
     return policy_with(memory, observation, action)  # pyright: ignore[reportArgumentType]
 
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from headstart.commands.compiled import arithmetic
 from headstart.commands.folders import new_folder
 from headstart.commands.settings import (
+    OFF_POLICY,
     TrainSettings,
     policy_description,
     read_settings,
@@ -64,7 +65,7 @@ class Sitting(NamedTuple):
 
 def run(options: Train) -> int:
     """Trains from the beginning and returns the exit status."""
-    arithmetic(options.deterministic)
+    arithmetic(options.deterministic, updates="long" if options.learner in OFF_POLICY else "short")
     settings = settings_of(options)
     training = training_of(settings)  # refuses what cannot work before anything is written
     standing = begin(training, options.seed, settings["seeds"])

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from headstart.errors import InputError
-from headstart.learn.guard import blank, chosen, finite_rows, trainable
+from headstart.learn.guard import blank, finite_rows, trainable
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm
 from headstart.maths.moments import weighted_mean
 from headstart.nets.policies import StochasticPolicy
@@ -89,8 +89,7 @@ class BC:
         weights = trainable(state.params)
         loss, gradient = jax.value_and_grad(self._loss)(weights, state.params, *rows)
         finite = jnp.isfinite(global_norm(gradient))
-        taken = adam_step(gradient, state.optimizer, weights, self.learning_rate)
-        weights, optimizer = chosen(finite, taken, (weights, state.optimizer))
+        weights, optimizer = adam_step(gradient, state.optimizer, weights, self.learning_rate, take=finite)
         metrics = {
             "train/loss": jnp.where(finite, loss, 0.0),
             "faults/nonfinite_update": (~finite).astype(jnp.float32),

@@ -136,8 +136,7 @@ class DiscreteSoftQ:
 
         critic_loss, gradient = jax.value_and_grad(loss)(state.critic)
         finite = jnp.isfinite(global_norm(gradient))
-        new = adam_step(gradient, state.optimizer, state.critic, self.learning_rate)
-        critic, optimizer = chosen(finite, new, (state.critic, state.optimizer))
+        critic, optimizer = adam_step(gradient, state.optimizer, state.critic, self.learning_rate, take=finite)
         updates = state.updates + finite.astype(jnp.int32)
         after = state._replace(
             critic=critic,

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from headstart.errors import InputError
-from headstart.learn.guard import blank, chosen, trainable
+from headstart.learn.guard import blank, trainable
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm, shorten
 from headstart.maths.losses import approximate_kl, clipped_surrogate
 from headstart.maths.moments import Moments, empty_moments, update_moments, weighted_mean
@@ -183,13 +183,13 @@ class PPO:
             going = going & (metrics["train/approx_kl"] <= 1.5 * self.target_kl)
         finite = jnp.isfinite(global_norm(gradient))
         gradient = tuple(shorten(part, self.max_grad_norm) for part in gradient)
-        new = [
-            adam_step(part, optimizer, weights, self.learning_rate, epsilon=1e-5)
-            for part, optimizer, weights in zip(gradient, state.optimizers, (actor, state.critic), strict=True)
-        ]
         moves = going & finite & (state.updates >= self.critic_warmup)
-        actor, actor_optimizer = chosen(moves, new[0], (actor, state.optimizers[0]))
-        critic, critic_optimizer = chosen(going & finite, new[1], (state.critic, state.optimizers[1]))
+        (actor, actor_optimizer), (critic, critic_optimizer) = (
+            adam_step(part, optimizer, weights, self.learning_rate, epsilon=1e-5, take=take)
+            for part, optimizer, weights, take in zip(
+                gradient, state.optimizers, (actor, state.critic), (moves, going & finite), strict=True
+            )
+        )
         metrics = {name: jnp.where(finite, value, 0.0) for name, value in metrics.items()}
         metrics["train/n_updates"] = (going & finite).astype(jnp.float32)
         metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)

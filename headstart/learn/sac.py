@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from headstart.data.replay import Transitions
 from headstart.errors import InputError
-from headstart.learn.guard import blank, chosen, finite_rows, trainable
+from headstart.learn.guard import blank, finite_rows, trainable
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm
 from headstart.maths.losses import soft_bellman_target, temperature_loss
 from headstart.nets.mlp import MLP, Activation
@@ -125,31 +125,28 @@ class SAC:
         critic_loss, critic_gradient = jax.value_and_grad(self._critic_loss)(
             state.critics, state, batch, temperature, key_next
         )
-        critics, critic_optimizer = adam_step(critic_gradient, state.optimizers[1], state.critics, self.learning_rate)
+        sound = jnp.isfinite(global_norm(critic_gradient))
+        critics, critic_optimizer = adam_step(
+            critic_gradient, state.optimizers[1], state.critics, self.learning_rate, take=sound
+        )
 
         actor = trainable(state.params)
         (actor_loss, log_prob), actor_gradient = jax.value_and_grad(self._actor_loss, has_aux=True)(
             actor, state.params, critics, batch, temperature, key_now
         )
-        actor, actor_optimizer = adam_step(actor_gradient, state.optimizers[0], actor, self.learning_rate)
+        finite = sound & jnp.isfinite(global_norm(actor_gradient))
+        warm = finite & (state.updates >= self.critic_warmup)
+        actor, actor_optimizer = adam_step(actor_gradient, state.optimizers[0], actor, self.learning_rate, take=warm)
 
         temperature_value, temperature_gradient = jax.value_and_grad(
             lambda log_alpha: jnp.mean(temperature_loss(log_alpha, log_prob, self._target_entropy()))
         )(state.log_temperature)
         log_temperature, temperature_optimizer = adam_step(
-            temperature_gradient, state.optimizers[2], state.log_temperature, self.learning_rate
+            temperature_gradient, state.optimizers[2], state.log_temperature, self.learning_rate, take=warm
         )
         if self.temperature == "fixed":
             log_temperature, temperature_optimizer = state.log_temperature, state.optimizers[2]
 
-        finite = jnp.isfinite(global_norm((critic_gradient, actor_gradient)))
-        warm = finite & (state.updates >= self.critic_warmup)
-        critics, critic_optimizer = chosen(finite, (critics, critic_optimizer), (state.critics, state.optimizers[1]))
-        actor, actor_optimizer, log_temperature, temperature_optimizer = chosen(
-            warm,
-            (actor, actor_optimizer, log_temperature, temperature_optimizer),
-            (trainable(state.params), state.optimizers[0], state.log_temperature, state.optimizers[2]),
-        )
         after = SACState(
             params={**state.params, **actor},
             critics=critics,

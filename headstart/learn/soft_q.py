@@ -189,19 +189,15 @@ class SoftQ:
         target = self._target(key_value, state, batch, temperature)
         encoded, action = self.policy.encode(state.params, batch.obs), self._to_unit(batch.action)
         critic_loss, critic_gradient = jax.value_and_grad(self._critic_loss)(state.critic, encoded, action, target)
+        sound = jnp.isfinite(global_norm(critic_gradient))
         critic, critic_optimizer = adam_step(
-            critic_gradient, state.optimizers[1], state.critic, self.critic_learning_rate
+            critic_gradient, state.optimizers[1], state.critic, self.critic_learning_rate, take=sound
         )
         value = lambda unit_action: self._values(critic, encoded, unit_action)  # noqa: E731
         stein = self._stein().step(key_particles, state.params, encoded, value, temperature)
+        finite = sound & jnp.isfinite(global_norm(stein.gradient))
         actor, actor_optimizer = adam_step(
-            stein.gradient, state.optimizers[0], state.params["actor"], self.policy_learning_rate
-        )
-        finite = jnp.isfinite(global_norm((critic_gradient, stein.gradient)))
-        critic, actor, optimizers = chosen(
-            finite,
-            (critic, actor, (actor_optimizer, critic_optimizer)),
-            (state.critic, state.params["actor"], state.optimizers),
+            stein.gradient, state.optimizers[0], state.params["actor"], self.policy_learning_rate, take=finite
         )
         updates = state.updates + finite.astype(jnp.int32)
         copy = finite & (updates % self.target_interval == 0)
@@ -211,7 +207,7 @@ class SoftQ:
             critic=critic,
             targets=chosen(copy, {"critic": critic, "actor": actor}, state.targets),
             softness=softness,
-            optimizers=optimizers,
+            optimizers=(actor_optimizer, critic_optimizer),
             updates=updates,
         )
         metrics = {

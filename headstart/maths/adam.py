@@ -1,10 +1,11 @@
 """Adam, as a function of a gradient and a state; and the length of a gradient over a whole tree."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 
 class AdamState(NamedTuple):
@@ -35,6 +36,7 @@ def adam_step(
     epsilon: float = 1e-8,
     decay_mean: float = 0.9,
     decay_square: float = 0.999,
+    take: Bool[Array, ""] | bool = True,
 ) -> tuple[PyTree[Array], AdamState]:
     """Takes one step of Adam.
 
@@ -48,6 +50,8 @@ def adam_step(
         epsilon: ε.
         decay_mean: β₁.
         decay_square: β₂.
+        take: whether the step is taken. One that is refused leaves weights and state as they were, whatever the
+            gradient holds; said here rather than chosen afterwards, so that a loop can write them in place.
 
     Returns:
         The new weights and state.
@@ -58,10 +62,14 @@ def adam_step(
     t = count.astype(jnp.float32)
     size = learning_rate / (1.0 - decay_mean**t)
     square_scale = 1.0 / (1.0 - decay_square**t)
-    mean = jax.tree.map(lambda m, g: decay_mean * m + (1.0 - decay_mean) * g, state.mean, gradient)
-    square = jax.tree.map(lambda v, g: decay_square * v + (1.0 - decay_square) * g * g, state.square, gradient)
-    weights = jax.tree.map(lambda w, m, v: w - size * m / (jnp.sqrt(v * square_scale) + epsilon), weights, mean, square)
-    return weights, AdamState(mean, square, count)
+
+    def kept(new: Callable[..., Array]) -> Callable[..., Array]:
+        return lambda old, *others: jnp.where(take, new(old, *others), old)
+
+    mean = jax.tree.map(kept(lambda m, g: decay_mean * m + (1.0 - decay_mean) * g), state.mean, gradient)
+    square = jax.tree.map(kept(lambda v, g: decay_square * v + (1.0 - decay_square) * g * g), state.square, gradient)
+    step = kept(lambda w, m, v: w - size * m / (jnp.sqrt(v * square_scale) + epsilon))
+    return jax.tree.map(step, weights, mean, square), AdamState(mean, square, jnp.where(take, count, state.count))
 
 
 def global_norm(tree: PyTree[Array]) -> Float[Array, ""]:

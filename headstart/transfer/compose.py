@@ -20,7 +20,7 @@ from headstart.data.replay import Transitions
 from headstart.errors import InputError
 from headstart.learn.amortised import AmortisedStein
 from headstart.learn.discrete_soft_q import DiscreteSoftQ
-from headstart.learn.guard import blank, chosen, finite_rows
+from headstart.learn.guard import blank, finite_rows
 from headstart.learn.soft_q import SoftQ
 from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm
 from headstart.nets.bounds import aligned, interval
@@ -194,8 +194,9 @@ class ComposedSampler:
         temperature = jnp.float32(self.composition.temperature)
         step = stein.step(key, state.params, self.policy.encode(state.params, obs), value, temperature)
         finite = jnp.isfinite(global_norm(step.gradient))
-        new = adam_step(step.gradient, state.optimizer, state.params["actor"], self.learning_rate)
-        actor, optimizer = chosen(finite, new, (state.params["actor"], state.optimizer))
+        actor, optimizer = adam_step(
+            step.gradient, state.optimizer, state.params["actor"], self.learning_rate, take=finite
+        )
         after = ComposedState({**state.params, "actor": actor}, state.energy, optimizer, state.updates + 1)
         return after, {
             "train/stein_length": jnp.where(finite, step.length, 0.0),

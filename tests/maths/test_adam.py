@@ -33,3 +33,19 @@ def test_long_gradients_are_shortened_and_short_ones_kept():
     assert global_norm(gradient) == 5.0
     np.testing.assert_allclose(global_norm(shorten(gradient, 0.5)), 0.5, rtol=1e-6)
     jax.tree.map(np.testing.assert_array_equal, shorten(gradient, 6.0), gradient)
+
+
+def test_a_refused_step_leaves_everything_as_it_was_whatever_the_gradient_holds():
+    weights = {"w": jnp.array([1.0, 2.0])}
+    once, state = adam_step({"w": jnp.array([0.5, -0.5])}, adam_init(weights), weights, 0.1)
+    bad = {"w": jnp.array([jnp.nan, jnp.inf])}
+    refused = jax.jit(lambda take: adam_step(bad, state, once, 0.1, take=take))(jnp.array(False))
+    jax.tree.map(np.testing.assert_array_equal, refused, (once, state))
+    taken = adam_step({"w": jnp.ones(2)}, state, once, 0.1, take=jnp.array(True))
+    jax.tree.map(np.testing.assert_array_equal, taken, adam_step({"w": jnp.ones(2)}, state, once, 0.1))
+
+
+def test_the_first_step_may_be_refused():
+    weights = {"w": jnp.array([1.0])}
+    after, state = adam_step({"w": jnp.array([jnp.nan])}, adam_init(weights), weights, 0.1, take=False)
+    assert after["w"] == 1.0 and state.count == 0 and state.mean["w"] == 0.0
