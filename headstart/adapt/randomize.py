@@ -3,7 +3,7 @@
 import functools
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -144,6 +144,17 @@ class Uniform:
         return ()
 
     def sample(self, key: Key[Array, ""], state: tuple[()], n: int) -> Task:
+        return self._compiled(key, n)
+
+    def update(self, key: Key[Array, ""], state: tuple[()], feedback: Any) -> tuple[tuple[()], Metrics]:
+        return state, {}
+
+    @cached_property
+    def _compiled(self) -> Callable[[Key[Array, ""], int], Task]:
+        # an operation for each of dozens of parameters, one after the other, would take milliseconds
+        return jax.jit(self._sample, static_argnums=1)
+
+    def _sample(self, key: Key[Array, ""], n: int) -> Task:
         task = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf), (n, *jnp.shape(leaf))), self.base)
         if not self.drawn:
             return task
@@ -152,9 +163,6 @@ class Uniform:
         values = jax.lax.optimization_barrier(tuple(_place(unit[i], each) for i, each in enumerate(self.drawn)))
         drawn = {each.parameter.name: value[:n] for each, value in zip(self.drawn, values, strict=True)}
         return task._replace(dynamics={**task.dynamics, **drawn})
-
-    def update(self, key: Key[Array, ""], state: tuple[()], feedback: Any) -> tuple[tuple[()], Metrics]:
-        return state, {}
 
 
 def preset(family: TaskFamily, name: str) -> Uniform:

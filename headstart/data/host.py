@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache, partial
+from itertools import takewhile
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -19,12 +20,14 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
+from headstart.data.book import Book, open_book
 from headstart.data.carry import Carry
 from headstart.data.seeds import Seeds
 from headstart.spaces import Box
 from headstart.types import ActionSpace, HostFamily, Params, Policy, Rollout, State, Task
 
 SMALLEST_SPLIT = 16  # below this, two policy calls cost more than the overlap gives back
+FORESEEN = 64  # steps whose draws a world may make together
 
 
 class Row(NamedTuple):
@@ -52,35 +55,6 @@ class Half(NamedTuple):
     first: np.ndarray
     elapsed: np.ndarray
     episode: np.ndarray
-
-
-class Book(NamedTuple):
-    """Which task each episode is of: a look-up, so that steps carry a number and not a task of dozens of leaves.
-
-    Attributes:
-        tasks: those of the episodes that were running when the book was opened, one for each environment, and behind
-            them the pool.
-        opened: the number of the episode that was running in each environment.
-    """
-
-    tasks: Task
-    opened: Int[np.ndarray, " env"]
-
-    def look_up(self, episode: Int[np.ndarray, "*time env"], index: Int[np.ndarray, " env"]) -> Task:
-        """Returns the tasks of episodes of some environments: row `i + n c` of the pool for episode `c` of `i`."""
-        leaves, structure = jax.tree.flatten(self.tasks)
-        if not leaves:
-            return self.tasks
-        n, episode = len(self.opened), episode.astype(np.int64)
-        later = n + (index + n * episode) % (len(leaves[0]) - n)
-        row = np.where(episode == self.opened[index], index, later)
-        return jax.tree.unflatten(structure, [leaf[row] for leaf in leaves])
-
-
-def open_book(running: Task, pool: Task, episode: Int[np.ndarray, " env"]) -> Book:
-    """Opens a book with the running episodes and the pool for those to come."""
-    both = jax.tree.map(lambda now, later: np.concatenate([np.asarray(now), np.asarray(later)]), running, pool)
-    return Book(both, np.asarray(episode))
 
 
 def begin_host(
@@ -142,7 +116,7 @@ def collect_host(
 
     Args:
         key: of the policy's, the resets' and the steps' randomness.
-        family: the worlds.
+        family: the worlds. Some can draw for many steps at once, and say so by `foresee`.
         policy: acts on float32 observations.
         params: of the policy.
         carry: from `begin_host` or the last call.
@@ -158,6 +132,7 @@ def collect_host(
     book = open_book(carry.task, tasks, np.asarray(carry.episode))
     seeds = keys.steps(np.arange(steps)[:, None], everywhere)
     act, once, turn = jitted_act(policy), resting is not None, getattr(family, "turn", None)
+    foresee = getattr(family, "foresee", lambda *_: None)
     bounds = family.action.bounds() if isinstance(family.action, Box) else None
 
     def roll(i: int, part: slice, stop: Event) -> tuple[Recorder, Half, State]:
@@ -168,9 +143,9 @@ def collect_host(
             fresh = book.look_up(episode, everywhere[part])
             return family.reset(keys.resets(t + 1, everywhere[part]), state, fresh, ended)
 
-        for t in range(steps):
-            if stop.is_set():
-                break
+        for t in takewhile(lambda _: not stop.is_set(), range(steps)):
+            if t % FORESEEN == 0:
+                foresee(seeds[t : t + FORESEEN, part], half.world)
             with turn or nullcontext():
                 chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
                 chosen = np.asarray(chosen)

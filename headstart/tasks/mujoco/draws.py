@@ -4,8 +4,14 @@ A generator object for each environment would cost more than the physics; a hash
 array operations for the whole batch, and the same environment draws the same numbers in any batch of any size.
 """
 
+from functools import cache
+
 import numpy as np
 from jaxtyping import Float, Int, UInt64
+
+_OWN = np.uint64(0xD1342543DE82EF95)
+_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
+_FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 def uniform(seeds: Int[np.ndarray, " env"], count: int, stream: int) -> Float[np.ndarray, "env count"]:
@@ -27,27 +33,39 @@ def uniform(seeds: Int[np.ndarray, " env"], count: int, stream: int) -> Float[np
 def normal(seeds: Int[np.ndarray, " env"], count: int, stream: int) -> Float[np.ndarray, "env count"]:
     """Draws from the standard normal distribution, for each seed its own `count` numbers."""
     half = (count + 1) // 2
-    words = _words(seeds, half, stream)
     # both uniform draws from one word, which is precision enough: at most 6.7 standard deviations, in steps of 10⁻⁹
-    draws = np.concatenate([words >> np.uint64(32), words & np.uint64(0xFFFFFFFF)], axis=1) * 2.0**-32
+    parts = _words(seeds, half, stream).astype("<u8", copy=False).view("<u4")
+    draws = np.empty((len(parts), 2 * half))
+    np.multiply(parts[:, 1::2], 2.0**-32, out=draws[:, :half])
+    np.multiply(parts[:, ::2], 2.0**-32, out=draws[:, half:])
     return gaussian(draws)[:, :count]
 
 
 def gaussian(draws: Float[np.ndarray, "env even"]) -> Float[np.ndarray, "env even"]:
     """Turns an even number of uniform draws into as many standard normal ones (Box and Muller 1958)."""
-    first, second = np.split(draws, 2, axis=1)
-    radius, angle = np.sqrt(-2.0 * np.log1p(-first)), 2.0 * np.pi * second
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    half, found = draws.shape[1] // 2, np.empty_like(draws)
+    radius, angle = np.negative(draws[:, :half]), 2.0 * np.pi * draws[:, half:]
+    np.log1p(radius, out=radius)
+    radius *= -2.0
+    np.sqrt(radius, out=radius)
+    np.multiply(radius, np.cos(angle), out=found[:, :half])
+    np.multiply(radius, np.sin(angle), out=found[:, half:])
+    return found
 
 
 def _words(seeds: Int[np.ndarray, " env"], count: int, stream: int) -> UInt64[np.ndarray, "env count"]:
     # neighbouring seeds and places differ by odd constants of their own, which the mixing then scatters
-    own = np.asarray(seeds).astype(np.uint64) * np.uint64(0xD1342543DE82EF95)
-    place = np.arange(1 + (stream << 32), 1 + (stream << 32) + count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    word = own[:, None] + place
-    word ^= word >> np.uint64(30)
-    word *= np.uint64(0xBF58476D1CE4E5B9)
-    word ^= word >> np.uint64(27)
-    word *= np.uint64(0x94D049BB133111EB)
-    word ^= word >> np.uint64(31)
+    own = np.asarray(seeds).astype(np.uint64) * _OWN
+    word = own[:, None] + _places(count, stream)
+    word ^= word >> _SHIFTS[0]
+    word *= _FACTORS[0]
+    word ^= word >> _SHIFTS[1]
+    word *= _FACTORS[1]
+    word ^= word >> _SHIFTS[2]
     return word
+
+
+@cache
+def _places(count: int, stream: int) -> UInt64[np.ndarray, " count"]:
+    first = 1 + (stream << 32)
+    return np.arange(first, first + count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)

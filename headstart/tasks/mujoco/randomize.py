@@ -143,12 +143,14 @@ class Randomizer:
 
     def arrays(self, values: Float[np.ndarray, "row parameter"]) -> dict[str, Float[np.ndarray, "row ..."]]:
         """Computes the model's arrays for each row of values, from the defaults."""
-        flat = self.plain * np.concatenate([values, np.ones((len(values), 1))], axis=1)[:, self.factors]
+        with_one = np.ones((len(values), values.shape[1] + 1))
+        with_one[:, :-1] = values
+        flat = with_one[:, self.factors]
+        flat *= self.plain
         entries, columns = self.absolutes
         flat[:, entries] = values[:, columns]
-        shapes = {name: (len(values), *default.shape) for name, default in self.defaults.items()}
-        arrays = {name: flat[:, place].reshape(shapes[name]) for name, place in self.places.items()}
-        self._slip(values, arrays)
+        arrays = {name: flat[:, place].reshape(-1, *shape) for name, place, shape in self._shapes}
+        self._slip(with_one, arrays)
         self._load(values, arrays)
         return arrays
 
@@ -167,22 +169,24 @@ class Randomizer:
             else:
                 setattr(model.opt, name, float(array[row, 0]))
 
-    def _slip(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
+    def _slip(self, with_one: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
         """Makes the sliding friction of every contact with the floor what was asked for.
 
         MuJoCo takes the larger coefficient of two geoms, so scaling one of them may do nothing. Where friction differs
         from nominal, each geom gets the coefficient that its contact with the floor shall have, and the floor the
         smallest of these.
         """
-        columns, floor, others, base = self._contacts
-        changed = np.flatnonzero((values[:, columns] != 1.0).any(axis=1))
-        if not changed.size:
+        columns, factors, floor, base = self._contacts
+        changed = (with_one[:, columns] != 1.0).any(axis=1)
+        if not changed.any():
             return
-        slide = np.repeat(base[None], changed.size, axis=0)
-        for column in columns:
-            slide[:, self.targets[column].indices] *= values[changed, column, None]
-        slide[:, floor] = slide[:, others].min(axis=1)
-        arrays["geom_friction"][changed, :, 0] = slide
+        slide = with_one[:, factors].prod(axis=1)
+        slide *= base
+        slide[:, floor] = slide.min(axis=1)  # its own is infinite
+        if changed.all():
+            arrays["geom_friction"][:, :, 0] = slide
+        else:
+            arrays["geom_friction"][changed, :, 0] = slide[changed]
 
     def _load(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
         """Fixes the payload to its carrier, where there is one."""
@@ -196,13 +200,29 @@ class Randomizer:
                 arrays[name][rows, body] = array
 
     @cached_property
-    def _contacts(self) -> tuple[list[int], int, np.ndarray, np.ndarray]:
-        """The columns of friction, the floor, everything else, and the plain friction of each geom with the floor."""
+    def _contacts(self) -> tuple[list[int], Int[np.ndarray, "friction geom"], int, Float[np.ndarray, " geom"]]:
+        """What `_slip` needs.
+
+        Returns:
+            The columns of friction; for each of them and each geom that column where it counts for the geom, and one
+            past the last, which holds a factor of 1, where it does not; the floor; the plain friction of each geom
+            with the floor, infinite for the floor itself.
+        """
         columns = [column for column, target in enumerate(self.targets) if target.fields == ("friction",)]
         if not columns:
-            return [], 0, np.empty(0, int), np.empty(0)
+            return [], np.empty((0, 0), int), 0, np.empty(0)
         floor, default = self.model.geom(self.robot.about.floor).id, self.defaults["geom_friction"][:, 0]
-        return columns, floor, np.flatnonzero(np.arange(len(default)) != floor), np.maximum(default, default[floor])
+        factors = np.full((len(columns), len(default)), len(self.targets))
+        for place, column in enumerate(columns):
+            factors[place, list(self.targets[column].indices)] = column
+        base = np.maximum(default, default[floor])
+        base[floor] = np.inf
+        return columns, factors, floor, base
+
+    @cached_property
+    def _shapes(self) -> tuple[tuple[str, slice, tuple[int, ...]], ...]:
+        """The name, the place and the shape of each array."""
+        return tuple((name, place, self.defaults[name].shape) for name, place in self.places.items())
 
     @cached_property
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:

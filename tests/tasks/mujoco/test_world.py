@@ -247,6 +247,32 @@ def test_noise_has_the_declared_size_and_touches_nothing_but_the_observation():
     assert np.abs((errors[0] * errors[1]).mean(axis=0) / (0.1 * scale) ** 2).max() < 0.15  # new in every step
 
 
+@every_family
+def test_what_is_foreseen_is_what_would_have_been_drawn(family):
+    n, steps = 3, 4
+    actions = actions_of(family, steps, n)
+    seeds = np.arange(steps * n).reshape(steps, n) * 7919
+
+    def seen(foreseen):
+        state, found = begin(family, tasks_of(family, n, noise__observation=0.1)), []
+        if foreseen:
+            family.foresee(seeds, state)
+        for row, action in zip(seeds, actions, strict=True):
+            state = family.step(row, state, action, all_of(n)).state
+            found.append(state.error)
+        return np.array(found)
+
+    np.testing.assert_array_equal(seen(True), seen(False))
+    assert seen(False).std() > 0
+
+
+def test_what_was_foreseen_for_steps_that_never_came_is_forgotten():
+    state, family = begin(HOPPER, tasks_of(HOPPER, 1, noise__observation=0.1)), HOPPER
+    for i in range(200):
+        family.foresee(np.arange(64 * i, 64 * (i + 1))[:, None] + 10**6, state)
+    assert len(family._foreseen) < 5_000
+
+
 def test_nothing_draws_from_the_global_generator():
     np.random.seed(0)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
