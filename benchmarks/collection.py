@@ -7,6 +7,9 @@ adds.
 Limits are judged in processor time, which other work on the machine changes less: bare physics divides its time by its
 threads; what is beside it runs on one of them while the others wait. Rates by the clock are given too.
 
+What randomization costs whoever trains is measured as well, by the clock: `collect` with policy and tasks, of a fresh
+policy that falls at once and of one that has learnt to stay up, since every reset writes a model.
+
     python benchmarks/collection.py --out results/collection.json
 """
 
@@ -25,11 +28,17 @@ from gymnasium.envs.mujoco import mujoco_env
 from mujoco.rollout import Rollout
 
 from headstart.adapt.randomize import preset
+from headstart.commands.compiled import arithmetic
+from headstart.data.collect import begin, collect
+from headstart.learn.ppo import PPO
+from headstart.nets.policies import GaussianPolicy
+from headstart.run.train import Training, train
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.mujoco import ALL, MujocoFamily
 from headstart.tasks.mujoco.family import WorldState
 from headstart.types import Task, TaskDistribution
 
+LEARNT = 262_144  # steps of training, of the policy that stays up
 LIMITS = {"step": 0.93, "randomization": 0.05, "reset": 10.0}
 
 
@@ -114,6 +123,41 @@ def overhead(family: MujocoFamily, distribution: TaskDistribution, envs: int, st
     }
 
 
+def collected(family: MujocoFamily, envs: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Times drawing tasks and collecting 64 steps, with plain and with random dynamics in turns."""
+    policy = GaussianPolicy(observation=family.observation, action=family.action)
+    worlds = {"plain": Fixed(task=family.task()), "randomized": preset(family, "wide")}
+    learner = PPO(policy=policy, envs=envs)
+    training = Training(family=family, learner=learner, distribution=worlds["randomized"], envs=envs)
+    run = training.start(jax.random.key(0))
+    found = {}
+    for name, learnt in (("fresh", 0), ("learnt", LEARNT)):
+        for progress in train(training, run, learnt) if learnt else ():
+            run = progress.run
+        params, carries, seconds, resets = learner.params(run.learner), {}, {}, dict.fromkeys(worlds, 0)
+        for kind, world in worlds.items():
+            tasks = world.sample(jax.random.key(1), (), envs)
+            carries[kind], seconds[kind] = begin(jax.random.key(2), family, policy, params, tasks, envs), []
+        for i in range(-4, rounds):  # the first episodes begin all at once
+            for kind, world in worlds.items():
+                began = time.perf_counter()
+                tasks = world.sample(jax.random.key(100 + i), (), envs)
+                rollout, carries[kind] = collect(
+                    jax.random.key(i + 10), family, policy, params, carries[kind], tasks, 64
+                )
+                if i >= 0:
+                    seconds[kind].append(time.perf_counter() - began)
+                    resets[kind] += int((rollout.terminated | rollout.truncated).sum())
+        plain, spread = (statistics.median(seconds[kind]) for kind in worlds)
+        found[name] = {
+            "plain_ms": 1e3 * plain,
+            "randomized_ms": 1e3 * spread,
+            "share": 1 - plain / spread,
+            "resets_per_step": resets["randomized"] / 64 / rounds,
+        }
+    return found
+
+
 def cut(pool: Task, turn: int, envs: int) -> Task:
     """Takes the tasks of one turn out of a pool."""
     rows = np.arange(turn * envs, (turn + 1) * envs) % (64 * envs)
@@ -143,16 +187,23 @@ def measure(family: MujocoFamily, envs: int, steps: int) -> dict[str, dict[str, 
     spread = overhead(family, preset(family, "wide"), envs, steps)
     extra = spread["overhead_us"] - plain["overhead_us"]
     cost, again = {"share": extra / (spread["bare_us"] + spread["overhead_us"])}, per_reset(family, envs, 20)
+    trained = collected(family, envs, 24)
     for name, ratio, limit, good in (
         ("step / bare", plain["ratio"], LIMITS["step"], plain["ratio"] >= LIMITS["step"]),
         ("cost of randomization", cost["share"], LIMITS["randomization"], cost["share"] <= LIMITS["randomization"]),
+        *(
+            (f"cost, {name} policy", one["share"], LIMITS["randomization"], one["share"] <= LIMITS["randomization"])
+            for name, one in trained.items()
+        ),
         ("recompile / reset", again["ratio"], LIMITS["reset"], again["ratio"] >= LIMITS["reset"]),
     ):
         print(f"{family.name:14}{name:24}{ratio:8.3f}  limit {limit:g}  {'met' if good else 'MISSED'}")
     for name, figures in (("plain", plain), ("randomized", spread)):
         text = "  ".join(f"{key} {value:,.2f}" for key, value in figures.items())
         print(f"{'':14}{name}: {text}", flush=True)
-    return {"plain": plain, "randomized": spread, "randomization": cost, "reset": again}
+    for name, one in trained.items():
+        print(f"{'':14}{name}: " + "  ".join(f"{key} {value:,.3f}" for key, value in one.items()), flush=True)
+    return {"plain": plain, "randomized": spread, "randomization": cost, "collect": trained, "reset": again}
 
 
 def main() -> None:
@@ -163,6 +214,7 @@ def main() -> None:
     parser.add_argument("--envs", type=int, default=64)
     parser.add_argument("--steps", type=int, default=1000)
     arguments = parser.parse_args()
+    arithmetic()  # as the commands do
     found = {
         family.name: measure(family, arguments.envs, arguments.steps)
         for family in ALL
