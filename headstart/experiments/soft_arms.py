@@ -3,7 +3,7 @@
 The arms are one algorithm, SAC; they differ in the temperature of pretraining alone, from the deterministic limit to
 very soft, and in whether the temperature is annealed while fine-tuning. Beside them learns SAC from scratch on the same
 target episodes. The paper's own comparison, soft Q-learning against DDPG, has algorithm, exploration and softness
-change at once and cannot say which of them it was; soft Q-learning is an arm of its own here (`WITH_SOFT_Q`).
+change at once and cannot say which of them it was; soft Q-learning is an arm of its own here.
 
 Source: lecture slides "Soft-optimal policies for fine-tuning" and "SQL pre-training helps fine-tuning"; Haarnoja et al.
 2017 (arXiv 1702.08165), section 5.3.
@@ -28,8 +28,7 @@ from headstart.types import State, TaskFamily
 
 SCRATCH, DETERMINISTIC, MIDDLE, SOFT_Q = "scratch", "deterministic", "middle", "soft Q-learning"
 # in units of a step's reward for each nat
-POINT = {DETERMINISTIC: 1e-4, "low": 0.3, MIDDLE: 1.0, "high": 3.0}
-WITH_SOFT_Q = {**POINT, SOFT_Q: 1.0}
+POINT = {DETERMINISTIC: 1e-4, "low": 0.3, MIDDLE: 1.0, "high": 3.0, SOFT_Q: 1.0}
 ROBOT = {DETERMINISTIC: 1e-4, MIDDLE: 0.2, "high": 1.0}
 END = 1e-3  # the temperature at the end of annealing, as in the paper
 VALUE_SCALE, TARGET_INTERVAL = 100.0, 100  # of soft Q-learning: about a return, and a hundred updates
