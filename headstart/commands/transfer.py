@@ -19,6 +19,7 @@ from headstart.commands.folders import new_folder
 from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
+from headstart.experiments.diagnosed import diagnosis_lines
 from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
 from headstart.experiments.soft_start import SoftStart, read_schedule
 from headstart.nets.policies import SquashedPolicy
@@ -82,6 +83,8 @@ def carry_out(plan: "Plan") -> int:
     problem = write_showing(study, plan.settings["target"], plan.seeds[0], folder.path)
     if problem:
         console.print(f"no film: {problem}", highlight=False, soft_wrap=True)
+    for line in diagnosis_lines(folder.path):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"\n{write_report(folder.path)}", highlight=False, soft_wrap=True)
     return 0
 

@@ -24,6 +24,7 @@ from headstart.adapt.randomize import Uniform
 from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect, play
 from headstart.experiments.adapted import Adapted, AdaptedArm
+from headstart.experiments.diagnosed import diagnosed, write_diagnosis
 from headstart.experiments.on_splits import on_splits, write_splits
 from headstart.experiments.soft_start import STEPS, SoftStart
 from headstart.learn.on_policy import on_policy
@@ -260,6 +261,7 @@ class HeadStart:
         if state is None:
             state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
             sealed.write(place, SOURCE, self.scale.source_steps, state, {})
+        self.diagnose(seed, kind, state)
         if isinstance(self.randomized, Uniform):
             params, key = self.learner().params(state), key_of(seed, "splits")
             policy, episodes = self.policy_of("zero-shot"), self.scale.evaluation_episodes
@@ -273,9 +275,17 @@ class HeadStart:
     def bring(self, seed: int) -> Iterator[Finding]:
         """Brings the given policy to the target."""
         state = self.learner().init(key_of(seed, "given"))._replace(params=self.given)
+        self.diagnose(seed, "given", state)
         yield from self.arms(seed, "given", state)
         yield from self.adapted(seed, state)
         yield from self.oracle(seed, state)
+
+    def diagnose(self, seed: int, kind: str, state: State) -> None:
+        """Writes down what a source still has left to try at home."""
+        policy, params = self.policy_of("zero-shot"), self.learner().params(state)
+        temperature = None if self.soft is None else self.soft.schedule.start
+        found = diagnosed(key_of(seed, "diagnosis"), self.source, policy, params)
+        write_diagnosis(self.folder, kind, seed, found, temperature)
 
     def arms(self, seed: int, kind: str, state: State) -> Iterator[Scored]:
         """Meets the target as the source left it, and after some of its episodes."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from headstart.errors import Fault
 from headstart.report import adaptation
 from headstart.report.claim import caution, claim
+from headstart.report.diagnosis import diagnosis_table, read_diagnoses
 from headstart.report.folder import read_run
 from headstart.report.numbers import interval, number, seconds
 from headstart.report.plots import FIGURES
@@ -86,6 +87,7 @@ def render_page(run: RunContents, figures: dict[str, str]) -> str:
         _figure("learning", figures),
         _worth(run),
         _splits(run),
+        _diagnosis(run),
         _adaptation(run, figures),
         _figure("dynamics", figures, run.notes.get("target", "")),
         _figure("training", figures, run.notes.get("metrics.jsonl", "")),
@@ -187,6 +189,11 @@ def _worth(run: RunContents) -> str:
 def _percent(ratio: float) -> str:
     text = number(100 * ratio)
     return f"{'+' if ratio > 0 else ''}{text} %" if text not in ("—", "∞", "−∞") else text
+
+
+def _diagnosis(run: RunContents) -> str:
+    found = read_diagnoses(run.path)
+    return section("What the sources have left to try", diagnosis_table(found)) if found else ""
 
 
 def _splits(run: RunContents) -> str:

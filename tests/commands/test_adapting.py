@@ -57,6 +57,14 @@ def test_the_page_gives_all_three_splits_of_both_sources(whole):
     assert "outside the ranges" in (whole / "report.html").read_text()
 
 
+def test_the_page_says_what_each_source_has_left_to_try(whole):
+    assert sorted(path.name for path in whole.glob("diagnosis-*.json")) == [
+        "diagnosis-nominal-0.json", "diagnosis-randomized-0.json"
+    ]  # fmt: skip
+    page = (whole / "report.html").read_text()
+    assert "What the sources have left to try" in page and "deterministic states" in page
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
