@@ -14,14 +14,13 @@ from headstart.run import bundle
 from headstart.run.dynamics import write_dynamics
 from headstart.tasks.targets import ROBOTS, shift
 
-SHOWN = ("zero-shot", "fine-tune")
-MOST_PANELS = 2  # of the last source: as it came, and fine-tuned
+SHOWN = ("zero-shot", "fine-tune", "adapted")
 SAMPLES = 200  # tasks of the randomized source in the picture of its spread
 
 
 def write_showing(study: HeadStart, target: str, seed: int, path: Path) -> str | None:
     """Films what one seed's policies do on the target; returns why not, where that cannot be done."""
-    panels = []
+    panels: dict[str, Panel] = {}
     for method in study.methods:
         place = path / "policies" / f"{method.replace(' ', '-')}-{seed}"
         if not method.startswith(SHOWN) or not place.is_dir():
@@ -36,10 +35,12 @@ def write_showing(study: HeadStart, target: str, seed: int, path: Path) -> str |
             clip = film(jax.random.key(0), family, policy, params, family.task())
         except (InputError, Fault) as error:
             return f"{target} cannot be filmed: {error}"
-        panels.append(Panel(f"{method}, k = {shots}" if shots else method, clip.frames, clip.returns))
+        panels[method] = Panel(f"{method}, k = {shots}" if shots else method, clip.frames, clip.returns)
     if not panels:
         return "no policy was transferred, so there is nothing to film"
-    write_film(path / "video.mp4", side_by_side(panels[-MOST_PANELS:]), FPS)
+    *before, last = panels  # the last source as it came, and what its episodes made of it
+    first = [method for method in before if method.startswith("zero-shot")][-1:]
+    write_film(path / "video.mp4", side_by_side([panels[method] for method in (*first, last)]), FPS)
     return None
 
 
