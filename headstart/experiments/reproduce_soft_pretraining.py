@@ -25,7 +25,17 @@ from headstart.experiments.soft_arms import (
 )
 from headstart.experiments.soft_host import SoftHost
 from headstart.experiments.soft_pretraining import SoftPretraining
-from headstart.experiments.soft_table import Measured, measure, rounded, row, said, table, threshold_of, verdict
+from headstart.experiments.soft_table import (
+    Measured,
+    held_out,
+    measure,
+    rounded,
+    row,
+    said,
+    table,
+    threshold_of,
+    verdict,
+)
 from headstart.maths.diversity import direction_entropy
 from headstart.maths.statistics import summarize
 from headstart.tasks.catalogue import family
@@ -127,7 +137,8 @@ def summed_up(design: Design, sources: dict[str, Any], tuned: dict[str, Any]) ->
     curves = {name: np.array(one["evaluated"]) for name, one in tuned.items()}
     kinds = (SCRATCH, *design.temperatures)
     names = {kind: tuple(arm.name for arm in design.arms if arm.source == kind) for kind in kinds}
-    threshold = threshold_of(curves, names[SCRATCH][0])
+    solved = getattr(design.target, "solved", None)  # a world's own, where it says when it is solved
+    threshold = threshold_of(curves, names[SCRATCH][0]) if solved is None else solved
     measured: dict[str, Measured] = {}
     for arm in design.arms:
         scratch = curves[Arm(SCRATCH, arm.annealed).name]
@@ -135,6 +146,7 @@ def summed_up(design: Design, sources: dict[str, Any], tuned: dict[str, Any]) ->
         measured[arm.name] = measure(design.points, curves[arm.name], practised, scratch, threshold)
     soft = tuple(name for kind in design.temperatures if kind != DETERMINISTIC for name in names[kind])
     judged = verdict(measured, soft, names[DETERMINISTIC], names[SCRATCH])
+    judged["held_out"] = held_out(measured, soft, names[DETERMINISTIC], names[SCRATCH])
     return {
         "source": design.source.name,
         "target": design.target.name,

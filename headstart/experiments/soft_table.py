@@ -88,13 +88,9 @@ def verdict(arms: dict[str, Measured], soft: tuple[str, ...], hard: tuple[str, .
         For each opponent: how many times fewer episodes, with its interval, and the difference at the end, paired by
         seed; and whether the goal of the issue is met.
     """
-
-    def fastest(names: tuple[str, ...]) -> str:
-        return min(names, key=lambda name: (bootstrap_interval(arms[name].time).value, -arms[name].final.mean()))
-
-    best, found = fastest(soft), {}
+    best, found = fastest(arms, soft), {}
     for kind, names in (("deterministic", hard), ("scratch", scratch)):
-        other = fastest(names)
+        other = fastest(arms, names)
         fewer = ratio_interval(arms[other].time, arms[best].time)
         at_the_end = paired_difference(arms[best].final, arms[other].final)
         found[kind] = {
@@ -104,6 +100,29 @@ def verdict(arms: dict[str, Measured], soft: tuple[str, ...], hard: tuple[str, .
             "met": fewer.low > WANTED and fewer.value >= 2.0 and at_the_end.high >= 0.0,
         }
     return {"best": best, **found, "met": all(found[kind]["met"] for kind in found)}
+
+
+def held_out(arms: dict[str, Measured], soft: tuple[str, ...], hard: tuple[str, ...], scratch: tuple[str, ...]) -> Any:
+    """Chooses the best of each kind on the first half of the seeds and holds them against each other on the other half.
+
+    The best of several arms looks better than it is on the seeds that it was chosen by. None for fewer than 8 seeds.
+    """
+    half = len(arms[soft[0]].time) // 2
+    if half < 4:
+        return None
+    first, second = ({name: part(arm, rows) for name, arm in arms.items()} for rows in (slice(half), slice(half, None)))
+    chosen = ((fastest(first, names),) for names in (soft, hard, scratch))
+    return verdict(second, *chosen)
+
+
+def part(measured: Measured, rows: slice) -> Measured:
+    """Returns an arm's answers on some seeds; how many got there is of all."""
+    return Measured(*(x[rows] if isinstance(x, np.ndarray) else x for x in measured))
+
+
+def fastest(arms: dict[str, Measured], names: tuple[str, ...]) -> str:
+    """Returns the arm that needs the fewest target episodes."""
+    return min(names, key=lambda name: (bootstrap_interval(arms[name].time).value, -arms[name].final.mean()))
 
 
 def spelled(interval: Interval) -> dict[str, float]:
@@ -137,6 +156,14 @@ def table(result: dict[str, Any]) -> str:
 
 def said(found: dict[str, Any]) -> str:
     """Says the verdict in words."""
+    text = f"best soft arm: {compared(found)}"
+    if found.get("held_out"):
+        text += f" Chosen on the first half of the seeds and measured on the other: {compared(found['held_out'])}"
+    return text
+
+
+def compared(found: dict[str, Any]) -> str:
+    """Says what one comparison came to."""
     parts = []
     for kind in ("deterministic", "scratch"):
         fewer, end = found[kind]["times_fewer_episodes"], found[kind]["final_difference"]
@@ -145,9 +172,7 @@ def said(found: dict[str, Any]) -> str:
             f"{fewer['high']:.2g}], {end['iqm']:+.0f} [{end['low']:.0f}, {end['high']:.0f}] at the end"
         )
     goal = f"at least 2 × fewer than both, interval above {WANTED}, and no loss at the end"
-    return (
-        f"best soft arm: {found['best']!r}; {'; '.join(parts)}. Goal ({goal}): {'met' if found['met'] else 'not met'}."
-    )
+    return f"{found['best']!r}; {'; '.join(parts)}. Goal ({goal}): {'met' if found['met'] else 'not met'}."
 
 
 def rounded(values: Any, digits: int = 1) -> Any:

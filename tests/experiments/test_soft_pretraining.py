@@ -14,7 +14,7 @@ from headstart.experiments.soft_arms import DETERMINISTIC as HARD
 from headstart.experiments.soft_arms import END, ROBOT, SCALES, SCRATCH, Arm, Design, Scale
 from headstart.experiments.soft_host import SoftHost
 from headstart.experiments.soft_pretraining import SoftPretraining
-from headstart.experiments.soft_table import Measured, measure, rounded, row, threshold_of, verdict
+from headstart.experiments.soft_table import Measured, held_out, measure, rounded, row, said, threshold_of, verdict
 from headstart.tasks.pendulum import Pendulum
 from headstart.tasks.point_run import PointRun
 
@@ -71,6 +71,29 @@ def test_the_verdict(soft_time, soft_final, met):
     found = verdict(arms, ("softer", "soft"), ("hard",), ("scratch",))
     assert found["best"] == "soft" and found["met"] == met
     assert found["scratch"]["times_fewer_episodes"]["iqm"] == pytest.approx(20 / np.mean(sorted(soft_time)[1:-1]))
+
+
+def test_what_is_chosen_by_some_seeds_is_measured_on_others():
+    arms = {
+        "lucky": arm([1, 1, 1, 1, 40, 40, 40, 40], [30] * 8),  # best where it is chosen, and nowhere else
+        "steady": arm([4] * 8, [30] * 8),
+        "hard": arm([20] * 8, [30] * 8),
+        "scratch": arm([20] * 8, [30] * 8),
+    }
+    rivals = (("lucky", "steady"), ("hard",), ("scratch",))
+    found = held_out(arms, *rivals)
+    assert found["best"] == "lucky" and not found["met"]
+    assert found["scratch"]["times_fewer_episodes"]["iqm"] == pytest.approx(0.5)
+    all_seeds = verdict(arms, *rivals)
+    assert all_seeds["best"] == "steady" and all_seeds["met"]
+    assert "measured on the other: 'lucky'" in said({**all_seeds, "held_out": found})
+    few = {name: one._replace(time=one.time[:6], final=one.final[:6]) for name, one in arms.items()}
+    assert held_out(few, *rivals) is None
+
+
+def test_the_u_says_itself_when_it_is_solved():
+    assert PointRun(layout="u_maze").solved == 250.0  # a quarter of 100 steps at 10
+    assert PointRun().solved is None
 
 
 def test_rows_are_plain_json():

@@ -1,0 +1,100 @@
+"""The README's first look at every claim of the lecture: one row each, from the same files as the pages."""
+
+from tests.tables import number, result, spread
+from tests.tables.adaptation import share
+
+
+def claims():
+    """One row a claim: what was found, and where the whole table is."""
+    rows = [fine_tuning(), hand_offs(), soft(), randomized(), adapted(), skills(), executed()]
+    lines = ["| the lecture's idea | what was found here | |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {idea} | {found} | [{page}](docs/{page}.md) |" for idea, found, page in rows)])
+
+
+def fine_tuning():
+    """Policy transfer."""
+    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper.json")["arms"]}
+    last = max(k for _, k in arms)
+    tuned, scratch = arms["fine-tune randomized", last], arms["scratch", last]
+    return (
+        "policy transfer: fine-tune what was learnt elsewhere",
+        f"after {last} target episodes {spread(tuned)}, from scratch {spread(scratch)}",
+        "hand_off",
+    )
+
+
+def hand_offs():
+    """From one learner to another."""
+    found = result("hand_off.json")["summary"]
+    kept = sum(row["kept"] for row in found)
+    worlds = len({row["world"] for row in found})
+    return (
+        "hand a policy to another learner",
+        f"kept its return in {kept} of {len(found)} ways and worlds ({worlds} worlds; PPO or a clone to SAC or PPO)",
+        "hand_off",
+    )
+
+
+def soft():
+    """Soft-optimal policies for fine-tuning."""
+    found = result("soft_pretraining.json")
+    verdict = found["verdict"]
+    fewer = {kind: spread(verdict[kind]["times_fewer_episodes"]) for kind in ("deterministic", "scratch")}
+    arm = found["arms"][verdict["best"]]
+    return (
+        "soft-optimal policies fine-tune faster",
+        f"find the goal in {fewer['deterministic']} × fewer target episodes than deterministic ones, "
+        f"{fewer['scratch']} × fewer than from scratch; but stay there in {arm['stayed']} of {arm['seeds']} seeds only",
+        "soft_pretraining",
+    )
+
+
+def randomized():
+    """Domain randomization."""
+    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper.json")["arms"]}
+    nominal, spread_out = arms["zero-shot nominal", 0], arms["zero-shot randomized", 0]
+    clear = "" if spread_out["low"] > nominal["high"] else ": the intervals overlap, no proof"
+    return (
+        "domain randomization",
+        f"zero-shot on an unseen target {spread(spread_out)}, nominal {spread(nominal)}{clear}",
+        "adaptation",
+    )
+
+
+def adapted():
+    """Domain adaptation."""
+    found = result("adaptation_transfer.json")
+    arms = {(arm["method"], arm["shots"]): arm for arm in found["arms"]}
+    (oracle,) = (arm for (method, _), arm in arms.items() if method == "oracle")
+    before, after = (arms["adapted", k]["per_seed"] for k in (0, 3))
+    gained = [b - a for a, b in zip(before, after, strict=True)]
+    room = [o - a for a, o in zip(before, oracle["per_seed"], strict=True)]
+    mean, low, high = share(gained, room)
+    return (
+        "domain adaptation: let target episodes choose the ranges",
+        f"3 episodes: {spread(arms['adapted', 3])}, fine-tuned with as many {spread(arms['fine-tune randomized', 3])}; "
+        f"{mean:.0%} [{low:.0%}, {high:.0%}] of the gap to the oracle is closed",
+        "adaptation",
+    )
+
+
+def skills():
+    """Multi-task hierarchical imitation learning."""
+    found = result("set_table.json")["tasks"]["SetTable"]["arms"]
+    alone, ours = (found[arm]["unused"]["all"]["mean"] for arm in ("independent", "rules, per decision"))
+    return (
+        "hierarchical imitation, a choice for each skill",
+        f"{ours:.2f} demonstrations of a human teacher instead of {alone:.2f}; sharing or pooling everything fails",
+        "imitation",
+    )
+
+
+def executed():
+    """The same where controllers act."""
+    found = result("tabletop_set_table.json")["arms"]
+    alone, ours = found["independent"]["mean"], found["rules, per decision"]["mean"]
+    return (
+        "the same, executed by a simulated robot",
+        f"{number(ours)} demonstrations instead of {number(alone)} until 95 % of its executions succeed",
+        "imitation",
+    )
