@@ -9,9 +9,9 @@ import argparse
 import time
 from pathlib import Path
 
-import jax
 from side_by_side import report
 
+from headstart.commands.compiled import arithmetic
 from headstart.experiments.soft_arms import MIDDLE, SCALES, Arm, Design
 from headstart.experiments.soft_pretraining import SoftPretraining
 from headstart.tasks.point_run import PointRun, u_maze
@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="where to store the figures, as JSON")
     arguments = parser.parse_args()
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    arithmetic()  # as the command does; without it XLA takes many minutes to compile this
     scale = SCALES["full"]
     study = SoftPretraining(design=Design(source=PointRun(), target=u_maze(), scale=scale))
     seconds, processor = [], []

@@ -78,8 +78,8 @@ class Scale:
 
 SCALES = {
     "tiny": Scale(seeds=2, rounds=20, episodes=4, every=2, updates=10, hidden=16, batch_size=32),
-    "small": Scale(seeds=5, rounds=150, episodes=50, every=2, updates=80, hidden=32),
-    "full": Scale(seeds=20, rounds=150, episodes=50, every=2, updates=80, hidden=32),
+    "small": Scale(seeds=5, rounds=150, episodes=60, every=2, updates=100),
+    "full": Scale(seeds=20, rounds=150, episodes=60, every=2, updates=100),
 }
 ROBOT_SCALES = {
     "tiny": Scale(seeds=1, rounds=20, episodes=2, every=1, updates=20, hidden=16, batch_size=32, evaluation_episodes=1),
@@ -140,7 +140,7 @@ class Design:
     scale: Scale
     temperatures: Mapping[str, float] = field(default_factory=lambda: POINT)
     seed: int = 0
-    annealing: float = 0.2
+    annealing: float = 0.5
     constant: bool = True
     value: bool = True
 

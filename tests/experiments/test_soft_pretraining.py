@@ -116,7 +116,7 @@ def test_scratch_begins_at_the_middle_and_no_temperature_rises():
     design = Design(source=PointRun(), target=PointRun(), scale=SCALES["small"])
     constant, annealed, hard = (design.schedule(Arm(*arm)) for arm in ((SCRATCH, False), ("high", True), (HARD, True)))
     assert constant.start == constant.end == design.temperatures["middle"]
-    assert annealed.end == END and annealed.updates == round(design.annealing * 50 * 80)
+    assert annealed.end == END and annealed.updates == round(design.annealing * 60 * 100)
     assert hard.end == hard.start < END  # already there
 
 
