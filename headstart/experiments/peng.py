@@ -142,7 +142,7 @@ class Scale:
 SCALES = {
     "tiny": Scale(seeds=1, steps=8_192, episodes=1),
     "small": Scale(seeds=5, steps=262_144, episodes=5),
-    "full": Scale(seeds=10, steps=10_000_000, episodes=20),
+    "full": Scale(seeds=5, steps=1_048_576, episodes=20),
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from headstart.maths.statistics import paired_difference
-from tests.tables import number, result, spread
+from tests.tables import result, spread
 from tests.tables.transfer import rows_of, title_of
 
 
@@ -93,7 +93,6 @@ def memory():
             "",
             f"Hopper, {found['steps']:,} steps, {len(found['seeds'])} seeds, {len(found['targets'])} targets, "
             f"{found['episodes']} episodes on each; made by `{found['command']}`: "
-            f"[peng_hopper](../results/peng_hopper.json). Number: {number(found['steps'])} steps are a thousandth of "
-            "what the paper's policies had.",
+            "[peng_hopper](../results/peng_hopper.json).",
         ]
     )

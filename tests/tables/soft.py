@@ -4,18 +4,8 @@ from tests.tables import number, result, spread
 
 
 def soft():
-    """The first twenty seeds."""
-    return arms_of("soft_pretraining")
-
-
-def soft_again():
-    """Twenty other seeds, and the arms of soft Q-learning."""
-    return arms_of("soft_pretraining_again")
-
-
-def arms_of(file):
     """One row an arm of the point world: what it needed, and what it came to."""
-    found = result(f"{file}.json")
+    found = result("soft_pretraining.json")
     shown = {"time": f"target episodes to {number(found['threshold'])}", "final": "final return", "area": "area"}
     lines = ["| arm | got there | stayed | " + " | ".join(shown.values()) + " |", "|---|---|---|" + "---|" * len(shown)]
     for name, arm in found["arms"].items():
@@ -28,7 +18,7 @@ def arms_of(file):
             found["said"],
             "",
             f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, greedy policy; made "
-            f"by `{found['command']}`: [{file}](../results/{file}.json).",
+            f"by `{found['command']}`: [soft_pretraining](../results/soft_pretraining.json).",
         ]
     )
 
