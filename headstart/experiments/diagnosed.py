@@ -62,6 +62,6 @@ def diagnosis_lines(path: Path) -> list[str]:
         if kept["source"] in told:
             continue
         told.add(kept["source"])
-        numbers = {name: math.nan if value is None else value for name, value in kept["diagnosis"].items()}
+        numbers: dict[str, Any] = {n: math.nan if value is None else value for n, value in kept["diagnosis"].items()}
         lines.append(f"{kept['source']} source: {Diagnosis(**numbers).sentence(kept['temperature'])}")
     return lines

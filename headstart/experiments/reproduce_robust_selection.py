@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from headstart.experiments.claims import Reproduced, Request, Step, Work
-from headstart.experiments.clean_test import ARMS, Lesson, compare, needed, over_lessons
+from headstart.experiments.lessons import ARMS, Lesson, compare, needed, over_lessons
 from headstart.experiments.table_twin import TELE_OPERATED, UNITS, corrupt, teach, tremble
 from headstart.experiments.unseen_domains import table
 

@@ -117,7 +117,8 @@ def held_out(arms: dict[str, Measured], soft: tuple[str, ...], hard: tuple[str, 
 
 def part(measured: Measured, rows: slice) -> Measured:
     """Returns an arm's answers on some seeds; how many got there is of all."""
-    return Measured(*(x[rows] if isinstance(x, np.ndarray) else x for x in measured))
+    arrays: dict[str, Any] = {name: x[rows] for name, x in measured._asdict().items() if isinstance(x, np.ndarray)}
+    return measured._replace(**arrays)
 
 
 def fastest(arms: dict[str, Measured], names: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from headstart.experiments.claims import Reproduced, Request, Step, Work
-from headstart.experiments.clean_test import ARMS, Lesson, compare, needed, over_lessons
+from headstart.experiments.lessons import ARMS, Lesson, compare, needed, over_lessons
 from headstart.experiments.random_domain import demonstrate, draw_domain
 from headstart.share.rules import Search
 

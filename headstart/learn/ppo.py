@@ -4,9 +4,10 @@ Source: Schulman et al. 2017 (arXiv 1707.06347); the details that matter, Huang 
 details of PPO").
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -176,49 +177,14 @@ class PPO:
         return state, {**{name: jnp.mean(values) for name, values in metrics.items()}, **counts}
 
     def _step(self, state: PPOState, going: Bool[Array, ""], rows: Rows) -> tuple[PPOState, Array, Metrics]:
-        """Takes one gradient step, unless the update has gone far enough or the gradient is not finite."""
-        actor = trainable(state.params)
-        (_, metrics), gradient = jax.value_and_grad(self._loss, has_aux=True)((actor, state.critic), state.params, rows)
-        if self.target_kl is not None:
-            going = going & (metrics["train/approx_kl"] <= 1.5 * self.target_kl)
-        finite = jnp.isfinite(global_norm(gradient))
-        gradient = tuple(shorten(part, self.max_grad_norm) for part in gradient)
-        moves = going & finite & (state.updates >= self.critic_warmup)
-        (actor, actor_optimizer), (critic, critic_optimizer) = (
-            adam_step(part, optimizer, weights, self.learning_rate, epsilon=1e-5, take=take)
-            for part, optimizer, weights, take in zip(
-                gradient, state.optimizers, (actor, state.critic), (moves, going & finite), strict=True
-            )
-        )
-        metrics = {name: jnp.where(finite, value, 0.0) for name, value in metrics.items()}
-        metrics["train/n_updates"] = (going & finite).astype(jnp.float32)
-        metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)
-        state = state._replace(
-            params={**state.params, **actor}, critic=critic, optimizers=(actor_optimizer, critic_optimizer)
-        )
-        return state, going, metrics
+        return guarded_step(self, self._loss, state, going, rows)
 
     def _loss(self, weights: tuple[Params, Params], params: Params, rows: Rows) -> tuple[Float[Array, ""], Metrics]:
         actor, critic = weights
         params = {**params, **actor}
         carry = self.policy.start(params, rows.weight.size)
         distribution, _ = self.policy.distribution(params, carry, rows.obs)
-        log_ratio = distribution.log_prob(rows.action) - rows.log_prob
-        spread = jnp.sqrt(weighted_variance(rows.advantage, rows.weight))
-        advantage = (rows.advantage - weighted_mean(rows.advantage, rows.weight)) / (spread + 1e-8)
-        surrogate = weighted_mean(clipped_surrogate(log_ratio, advantage, self.clip), rows.weight)
-        value_loss = weighted_mean((self._value(params, critic, rows.obs) - rows.target) ** 2, rows.weight)
-        entropy = weighted_mean(distribution.entropy(), rows.weight)
-        loss = surrogate + self.value_coefficient * value_loss - self.entropy_coefficient * entropy
-        clipped = (jnp.abs(jnp.expm1(log_ratio)) > self.clip).astype(jnp.float32)
-        return loss, {
-            "train/loss": loss,
-            "train/policy_gradient_loss": surrogate,
-            "train/value_loss": value_loss,
-            "train/entropy_loss": -entropy,
-            "train/approx_kl": weighted_mean(approximate_kl(log_ratio), rows.weight),
-            "train/clip_fraction": weighted_mean(clipped, rows.weight),
-        }
+        return clipped_loss(self, distribution, self._value(params, critic, rows.obs), rows)
 
     def _value(self, params: Params, critic: Params, obs: Observation) -> Float[Array, "*rows"]:
         return self._critic().apply(critic, self.policy.encode(params, obs))[..., 0]
@@ -226,6 +192,91 @@ class PPO:
     def _critic(self) -> MLP:
         inputs = flat_size(self.policy.observation)
         return MLP(inputs=inputs, hidden=self.value_hidden, outputs=1, activation=self.value_activation)
+
+
+class Settings(Protocol):
+    """What the steps of every PPO share, feed-forward or through time: see `PPO`."""
+
+    @property
+    def clip(self) -> float: ...
+    @property
+    def entropy_coefficient(self) -> float: ...
+    @property
+    def value_coefficient(self) -> float: ...
+    @property
+    def max_grad_norm(self) -> float: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def target_kl(self) -> float | None: ...
+    @property
+    def critic_warmup(self) -> int: ...
+
+
+def guarded_step(
+    settings: Settings, loss: Callable[..., Any], state: Any, going: Bool[Array, ""], rows: Any
+) -> tuple[Any, Array, Metrics]:
+    """Takes one gradient step, unless the update has gone far enough or the gradient is not finite.
+
+    Args:
+        settings: of the learner.
+        loss: of (actor, critic), the policy's parameters and the rows; with metrics.
+        state: with `params`, `critic`, `optimizers` of both, and `updates`.
+        going: whether the update still goes on.
+        rows: that the step is taken on.
+
+    Returns:
+        The state, whether the update still goes on, and metrics.
+    """
+    actor = trainable(state.params)
+    (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)((actor, state.critic), state.params, rows)
+    if settings.target_kl is not None:
+        going = going & (metrics["train/approx_kl"] <= 1.5 * settings.target_kl)
+    finite = jnp.isfinite(global_norm(gradient))
+    gradient = tuple(shorten(part, settings.max_grad_norm) for part in gradient)
+    moves = going & finite & (state.updates >= settings.critic_warmup)
+    (actor, actor_optimizer), (critic, critic_optimizer) = (
+        adam_step(part, optimizer, weights, settings.learning_rate, epsilon=1e-5, take=take)
+        for part, optimizer, weights, take in zip(
+            gradient, state.optimizers, (actor, state.critic), (moves, going & finite), strict=True
+        )
+    )
+    metrics = {name: jnp.where(finite, value, 0.0) for name, value in metrics.items()}
+    metrics["train/n_updates"] = (going & finite).astype(jnp.float32)
+    metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)
+    optimizers = (actor_optimizer, critic_optimizer)
+    return state._replace(params={**state.params, **actor}, critic=critic, optimizers=optimizers), going, metrics
+
+
+def clipped_loss(
+    settings: Settings, distribution: Any, value: Float[Array, "*rows"], rows: Any
+) -> tuple[Float[Array, ""], Metrics]:
+    """Returns −E[min(ρ A, clip(ρ) A)] + c_v E[(V − target)²] − c_e H, and metrics; ρ is the ratio of probabilities.
+
+    Args:
+        settings: of the learner.
+        distribution: over actions, of the present policy.
+        value: V of the present critic.
+        rows: with `action`, `log_prob`, `advantage`, `target` and `weight`.
+
+    Source: Schulman et al. 2017 (arXiv 1707.06347), equations 7 and 9.
+    """
+    log_ratio = distribution.log_prob(rows.action) - rows.log_prob
+    spread = jnp.sqrt(weighted_variance(rows.advantage, rows.weight))
+    advantage = (rows.advantage - weighted_mean(rows.advantage, rows.weight)) / (spread + 1e-8)
+    surrogate = weighted_mean(clipped_surrogate(log_ratio, advantage, settings.clip), rows.weight)
+    value_loss = weighted_mean((value - rows.target) ** 2, rows.weight)
+    entropy = weighted_mean(distribution.entropy(), rows.weight)
+    loss = surrogate + settings.value_coefficient * value_loss - settings.entropy_coefficient * entropy
+    clipped = (jnp.abs(jnp.expm1(log_ratio)) > settings.clip).astype(jnp.float32)
+    return loss, {
+        "train/loss": loss,
+        "train/policy_gradient_loss": surrogate,
+        "train/value_loss": value_loss,
+        "train/entropy_loss": -entropy,
+        "train/approx_kl": weighted_mean(approximate_kl(log_ratio), rows.weight),
+        "train/clip_fraction": weighted_mean(clipped, rows.weight),
+    }
 
 
 def reward_scale(returns: Moments) -> Float[Array, ""]:

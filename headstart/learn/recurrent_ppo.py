@@ -20,11 +20,10 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from headstart.errors import InputError
 from headstart.learn.chunks import Chunks, Steps, cut, warmed
 from headstart.learn.guard import blank, trainable
-from headstart.learn.ppo import record_goes_on, reward_scale, weighted_variance
+from headstart.learn.ppo import clipped_loss, guarded_step, record_goes_on, reward_scale, weighted_variance
 from headstart.learn.privilege import in_unit, told
-from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm, shorten
-from headstart.maths.losses import approximate_kl, clipped_surrogate
-from headstart.maths.moments import Moments, empty_moments, update_moments, weighted_mean
+from headstart.maths.adam import AdamState, adam_init
+from headstart.maths.moments import Moments, empty_moments, update_moments
 from headstart.maths.returns import accumulated_returns, generalized_advantage
 from headstart.nets.mlp import MLP, Activation
 from headstart.nets.observation import blank_observation
@@ -227,28 +226,7 @@ class RecurrentPPO:
     def _step(
         self, state: RecurrentPPOState, going: Bool[Array, ""], chunks: Chunks
     ) -> tuple[RecurrentPPOState, Array, Metrics]:
-        """Takes one gradient step, unless the update has gone far enough or the gradient is not finite."""
-        actor = trainable(state.params)
-        loss = jax.value_and_grad(self._loss, has_aux=True)
-        (_, metrics), gradient = loss((actor, state.critic), state.params, chunks)
-        if self.target_kl is not None:
-            going = going & (metrics["train/approx_kl"] <= 1.5 * self.target_kl)
-        finite = jnp.isfinite(global_norm(gradient))
-        gradient = tuple(shorten(part, self.max_grad_norm) for part in gradient)
-        moves = going & finite & (state.updates >= self.critic_warmup)
-        (actor, actor_optimizer), (critic, critic_optimizer) = (
-            adam_step(part, optimizer, weights, self.learning_rate, epsilon=1e-5, take=take)
-            for part, optimizer, weights, take in zip(
-                gradient, state.optimizers, (actor, state.critic), (moves, going & finite), strict=True
-            )
-        )
-        metrics = {name: jnp.where(finite, value, 0.0) for name, value in metrics.items()}
-        metrics["train/n_updates"] = (going & finite).astype(jnp.float32)
-        metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)
-        state = state._replace(
-            params={**state.params, **actor}, critic=critic, optimizers=(actor_optimizer, critic_optimizer)
-        )
-        return state, going, metrics
+        return guarded_step(self, self._loss, state, going, chunks)
 
     def _loss(self, weights: tuple[Params, Params], params: Params, chunks: Chunks) -> tuple[Float[Array, ""], Metrics]:
         actor, critic = weights
@@ -256,23 +234,7 @@ class RecurrentPPO:
         steps: Steps = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), chunks.steps)
         memory = warmed(self.policy, params, chunks)
         recalled = unroll(self.policy, params, memory, steps.obs, steps.action, steps.first)
-        log_ratio = recalled.distribution.log_prob(steps.action) - steps.log_prob
-        spread = jnp.sqrt(weighted_variance(steps.advantage, steps.weight))
-        advantage = (steps.advantage - weighted_mean(steps.advantage, steps.weight)) / (spread + 1e-8)
-        surrogate = weighted_mean(clipped_surrogate(log_ratio, advantage, self.clip), steps.weight)
-        value = self._value(critic, recalled.features, steps.told)
-        value_loss = weighted_mean((value - steps.target) ** 2, steps.weight)
-        entropy = weighted_mean(recalled.distribution.entropy(), steps.weight)
-        loss = surrogate + self.value_coefficient * value_loss - self.entropy_coefficient * entropy
-        clipped = (jnp.abs(jnp.expm1(log_ratio)) > self.clip).astype(jnp.float32)
-        return loss, {
-            "train/loss": loss,
-            "train/policy_gradient_loss": surrogate,
-            "train/value_loss": value_loss,
-            "train/entropy_loss": -entropy,
-            "train/approx_kl": weighted_mean(approximate_kl(log_ratio), steps.weight),
-            "train/clip_fraction": weighted_mean(clipped, steps.weight),
-        }
+        return clipped_loss(self, recalled.distribution, self._value(critic, recalled.features, steps.told), steps)
 
     def _told(self, state: RecurrentPPOState, batch: Rollout) -> Float[Array, "time env parameter"]:
         return told(self.privileged, batch.task, state.seen, batch.reward.shape)

@@ -9,7 +9,7 @@ from headstart.data.call_graph import call_graph, findings
 from headstart.experiments import reproduce_robust_selection as robust
 from headstart.experiments import unseen_domains as unseen
 from headstart.experiments.claims import Request
-from headstart.experiments.clean_test import compare, needed, over_lessons
+from headstart.experiments.lessons import compare, needed, over_lessons
 from headstart.experiments.random_domain import demonstrate, draw_domain
 
 OURS, ALONE = "rules, per decision", "rules, independent"
