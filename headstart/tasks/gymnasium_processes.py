@@ -22,6 +22,7 @@ from headstart.tasks.gymnasium_board import Board, board_on, board_size
 from headstart.tasks.gymnasium_worker import BAD_INPUT, BROKEN, CLOSE, FINE, STEP, receive, send
 
 PATIENCE = 2.0  # seconds that a worker has to close its environments by itself
+SLICE = 0.25  # s, of waiting for an answer
 TAIL = 4096  # bytes kept of what a worker printed
 
 
@@ -196,14 +197,17 @@ class Processes:
         waiting = {self.workers[index].replies: index for index in called}
         printing = {worker.printed: worker for worker in self.workers}
         answers: dict[int, Any] = {}
-        deadline = time.monotonic() + timeout
+        left = timeout
         while waiting:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+            if left <= 0:
                 index = min(waiting.values())
                 kill(self.workers[index])
                 raise self._fault(index, None, f"did not answer within {timeout:g} s while {doing}")
-            for file, _ in self.poll.poll(remaining * 1000):
+            asked, began = min(left, SLICE), time.monotonic()
+            ready = self.poll.poll(asked * 1000)
+            # whoever was stopped together with the workers (Ctrl-Z, a paused container) has not waited meanwhile
+            left -= min(time.monotonic() - began, asked)
+            for file, _ in ready:
                 if file in waiting:
                     index = waiting.pop(file)
                     answers[index] = self._answer(index, doing)

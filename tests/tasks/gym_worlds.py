@@ -136,6 +136,8 @@ class Misbehaving(gymnasium.Env):
                 raise ValueError("the motor\nis \x1b[31mon fire")
             case "sleep":
                 time.sleep(1000)
+            case "doze":
+                time.sleep(0.5)
             case "hold the interpreter":
                 _ = 10**10**8
             case "kill":

@@ -159,12 +159,13 @@ from headstart.tasks.gymnasium_world import GymnasiumFamily
 source, arguments = "tests.tasks.gym_worlds:misbehaving", (("what", sys.argv[1]), ("at", 1))
 if sys.argv[1] == "asynchronous":
     source, arguments = "tests.tasks.gym_worlds:asynchronous", (("size", 2), ("mode", "DISABLED"))
-world = GymnasiumFamily(source=source, arguments=arguments)
+world = GymnasiumFamily(source=source, arguments=arguments, timeout=1.0)
 state = world.reset(np.arange(2), world.start(2), world.task(), np.ones(2, bool))
 print(*(worker.process.pid for worker in state.handle.worlds.workers), flush=True)
 if sys.argv[1] == "nothing":
     sys.exit()
 world.step(None, state, np.zeros((2, 2), np.float32), np.ones(2, bool))
+world.close(state)
 """
 
 
@@ -176,6 +177,18 @@ def test_workers_die_with_a_parent_that_is_killed(what):
         parent.kill()
     assert len(pids) == 2
     wait_until(lambda: all(gone(pid) for pid in pids))
+
+
+def test_a_stop_of_everybody_is_no_hang():
+    """Ctrl-Z and `fg`, or a container that is paused: nobody worked meanwhile, so nobody was slow."""
+    with subprocess.Popen([sys.executable, "-c", PARENT, "doze"], stdout=subprocess.PIPE, text=True) as parent:
+        everybody = [parent.pid, *map(int, parent.stdout.readline().split())]
+        time.sleep(0.2)  # now the workers doze
+        for signum, pause in ((signal.SIGSTOP, 2.0), (signal.SIGCONT, 0.0)):
+            for pid in everybody if signum == signal.SIGSTOP else everybody[::-1]:
+                os.kill(pid, signum)
+            time.sleep(pause)
+        assert parent.wait(timeout=30) == 0
 
 
 def test_a_parent_that_forgets_to_close_leaves_nobody_behind():
