@@ -8,9 +8,8 @@ from html import escape
 from pathlib import Path
 
 from headstart.errors import Fault
-from headstart.report import adaptation
+from headstart.report import adaptation, diagnosis
 from headstart.report.claim import caution, claim
-from headstart.report.diagnosis import diagnosis_table, read_diagnoses
 from headstart.report.folder import read_run
 from headstart.report.numbers import interval, number, seconds
 from headstart.report.plots import FIGURES
@@ -48,6 +47,7 @@ CAPTIONS = {
         "Target episodes of each arm and seed, as the ledger counted them. From evaluation nothing is learned.",
         "This run recorded no use of the target.",
     ),
+    **diagnosis.CAPTIONS,
     **adaptation.CAPTIONS,
 }
 
@@ -67,7 +67,7 @@ def write_report(run: Path) -> Path:
     """
     folder = read_run(run)
     figures = {}
-    for name, draw in (FIGURES | adaptation.FIGURES).items():
+    for name, draw in (FIGURES | diagnosis.FIGURES | adaptation.FIGURES).items():
         figure = draw(folder)
         if figure is not None:
             figures[name] = to_svg(figure, CAPTIONS[name][0])
@@ -87,7 +87,7 @@ def render_page(run: RunContents, figures: dict[str, str]) -> str:
         _figure("learning", figures),
         _worth(run),
         _splits(run),
-        _diagnosis(run),
+        _diagnosis(run, figures),
         _adaptation(run, figures),
         _figure("dynamics", figures, run.notes.get("target", "")),
         _figure("training", figures, run.notes.get("metrics.jsonl", "")),
@@ -191,9 +191,12 @@ def _percent(ratio: float) -> str:
     return f"{'+' if ratio > 0 else ''}{text} %" if text not in ("—", "∞", "−∞") else text
 
 
-def _diagnosis(run: RunContents) -> str:
-    found = read_diagnoses(run.path)
-    return section("What the sources have left to try", diagnosis_table(found)) if found else ""
+def _diagnosis(run: RunContents, figures: dict[str, str]) -> str:
+    found = diagnosis.read_diagnoses(run.path)
+    if not found:
+        return ""
+    figure = _figure("diagnosis", figures, heading=False)
+    return section(CAPTIONS["diagnosis"][0], figure + diagnosis.diagnosis_table(found))
 
 
 def _splits(run: RunContents) -> str:

@@ -63,6 +63,7 @@ def test_the_page_says_what_each_source_has_left_to_try(whole):
     ]  # fmt: skip
     page = (whole / "report.html").read_text()
     assert "What the sources have left to try" in page and "deterministic states" in page
+    assert (whole / "diagnosis.png").stat().st_size > 5_000
 
 
 @pytest.mark.parametrize(
