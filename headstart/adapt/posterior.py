@@ -30,7 +30,7 @@ from headstart.types import Metrics, Rollout, Task
 NOISE, DELAY = "noise:observation", "delay:action"
 SIGNIFICANT = 1e-3  # p-value below which the simulator is said to miss something
 NEGLIGIBLE = 12.0  # nats: a whole-numbered choice this much less likely than the best is dropped
-UNEXPLAINED = 2.0  # steps of the target that are worth while, at most, where the simulator explains none of them
+UNEXPLAINED = 1.0  # steps of the target that are worth while, at most, where the simulator explains none of them
 
 
 class Findings(NamedTuple):
