@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from matrix_products import blas_products, flops, jax_products, layer_products, times, together
 from side_by_side import interleaved, peer, ratio, report, timed
 
+from headstart.commands.compiled import arithmetic
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
 from headstart.nets.policies import SquashedPolicy
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where to store the figures, as JSON")
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
+    arithmetic(updates="long")  # as `headstart train --learner sac` does
     work = products()
     with peer(arguments.peer_python, "sac", 1) as single, peer(arguments.peer_python, "sac", UPDATES) as many:
         turns = {

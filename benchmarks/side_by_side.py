@@ -12,6 +12,8 @@ from pathlib import Path
 
 import jax
 
+REST = 0.25  # s
+
 
 @contextmanager
 def peer(python: str, algorithm: str, size: int) -> Iterator[Callable[[int], float]]:
@@ -63,6 +65,7 @@ def interleaved(turns: dict[str, tuple[Callable[[int], float], int]], rounds: in
     seconds = {name: [] for name in turns}
     for _ in range(rounds):
         for name, (turn, calls) in turns.items():
+            time.sleep(REST)  # threads of a library go on spinning for a while after the turn before
             seconds[name].append(turn(calls))
     return seconds
 

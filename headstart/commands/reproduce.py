@@ -1,7 +1,6 @@
 """`headstart reproduce`: measure a claim of the lecture again, and keep what came out with the command that made it."""
 
 import importlib
-import json
 import os
 import resource
 import shlex
@@ -80,7 +79,7 @@ def keep(path: Path, content: dict[str, Any]) -> None:
     """Writes a result, in the order of its fields: tables are made from it. Raises `Fault` if the disk refuses."""
     strict_json.encode(content)  # refuses what would not come back equal
     try:
-        disk.replace_file(path, json.dumps(content, indent=1, allow_nan=False).encode() + b"\n")
+        disk.replace_file(path, strict_json.readable(content).encode() + b"\n")
     except OSError as error:
         raise Fault(f"{path}: cannot be written ({error.strerror})") from None
 

@@ -12,6 +12,7 @@ from headstart.errors import InputError
 
 DEPTH = 64
 TOKENS = 500_000
+_INNERMOST = re.compile(r"\[(\n[^\[\]{}]*)\]")
 # possessive, and a quote that nothing closes is a token of its own: linear time on any text
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},"]', re.DOTALL)
 
@@ -34,6 +35,17 @@ def decode(text: bytes, where: str) -> Any:
         return json.loads(text.decode("utf-8"), **_HOOKS)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not valid JSON ({_short(error)}); the file is damaged or not ours") from None
+
+
+def readable(value: Any) -> str:
+    """Writes a JSON value for people: keys as they come, indented, but a list of numbers or words stands on one line.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    text = json.dumps(value, indent=1, allow_nan=False)
+    # a line break is never inside of a string: there it is written as \\n
+    return _INNERMOST.sub(lambda found: "[" + re.sub(r"\n\s*", " ", found[1]).strip() + "]", text)
 
 
 def encode(value: Any) -> bytes:

@@ -1,5 +1,6 @@
 """JSON with one meaning, and bounded in every way."""
 
+import json
 import math
 
 import pytest
@@ -80,3 +81,15 @@ def test_text_that_would_make_a_careless_pattern_take_hours_is_refused():
 def test_what_would_not_come_back_equal_is_not_written(value):
     with pytest.raises(InputError, match=r"\$.*: "):
         strict_json.encode({"field": [value]})
+
+
+@settings(max_examples=200, deadline=None)
+@given(VALUES)
+def test_what_people_read_is_the_same_value(value):
+    assert repr(json.loads(strict_json.readable(value))) == repr(json.loads(json.dumps(value)))
+
+
+def test_a_list_of_numbers_stands_on_one_line():
+    text = strict_json.readable({"a": [1, 2.5, None], "b": [[1], ["two  words\n", "[x]"]], "c": []})
+    assert text.splitlines()[1] == ' "a": [1, 2.5, null],'
+    assert json.loads(text) == {"a": [1, 2.5, None], "b": [[1], ["two  words\n", "[x]"]], "c": []}

@@ -80,19 +80,18 @@ def recovery():
 
 
 def memory():
-    """One row an arm of Peng's study."""
-    found = result("peng_hopper.json")
-    arms = found["worlds"]["hopper"]["arms"]
-    lines = ["| arm | in simulation, randomized | on the targets |", "|---|---|---|"]
-    for name, arm in arms.items():
-        home, target = ({"iqm": of["value"], **of} for of in (arm["home"], arm["target"]))
-        lines.append(f"| {name} | {spread(home)} | {spread(target)} |")
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"Hopper, {found['steps']:,} steps, {len(found['seeds'])} seeds, {len(found['targets'])} targets, "
-            f"{found['episodes']} episodes on each; made by `{found['command']}`: "
-            "[peng_hopper](../results/peng_hopper.json).",
-        ]
-    )
+    """One row an arm of Peng's study, at two lengths of training."""
+    found = [result(name) for name in ("peng_hopper.json", "peng_hopper_million.json")]
+    heads = [f"{where}, {one['steps']:,} steps" for one in found for where in ("in simulation", "on the targets")]
+    lines = [f"| arm | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for name in found[0]["worlds"]["hopper"]["arms"]:
+        arms = [one["worlds"]["hopper"]["arms"][name] for one in found]
+        cells = [spread({"iqm": arm[at]["value"], **arm[at]}) for arm in arms for at in ("home", "target")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    said = [
+        f"`{one['command']}` ({len(one['seeds'])} seeds, {len(one['targets'])} targets, {one['episodes']} episodes on "
+        "each)"
+        for one in found
+    ]
+    made = "[peng_hopper](../results/peng_hopper.json), [peng_hopper_million](../results/peng_hopper_million.json)"
+    return "\n".join([*lines, "", f"Made by {' and '.join(said)}: {made}."])

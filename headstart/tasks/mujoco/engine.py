@@ -186,7 +186,8 @@ class Engines:
     """The engines of a family, lent to one call at a time, so that two batches may be stepped from two threads.
 
     A caller gets the engine that holds its dynamics already, if it is free. Else, up to `most` engines, a new one is
-    made; after that the one that was idle for longest changes its dynamics, or is put away for one of another size.
+    made; after that the one that was idle for longest changes its dynamics, or is put away if it is of another size: a
+    batch that is no longer stepped must not make those that are change all of their models in turns.
 
     Attributes:
         randomizer: writes dynamics into models.
@@ -196,7 +197,7 @@ class Engines:
 
     randomizer: Randomizer
     threads: int
-    most: int = 6
+    most: int = 8
     _idle: list[Engine] = field(default_factory=list)  # the one that was idle for longest comes first
     _busy: list[Engine] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -226,8 +227,8 @@ class Engines:
                 if np.array_equal(engine.held, held):
                     return self._out(engine)
             if len(self._idle) >= self.most:
-                engine = self._out((alike or self._idle)[0])
-                if alike:
+                engine = self._out(self._idle[0])
+                if len(engine.held) == len(held):
                     return engine
         return Engine(self.randomizer, len(held), self.threads)
 
