@@ -306,7 +306,7 @@ class HeadStart:
             after, _ = yield from self.learn(seed, "adapted", training, self.scale.oracle_steps // 2, state)
             return self.learner().params(after)
 
-        target, ledger = self.target("adapted", seed, max(self.shots))
+        target, used = self.target("adapted", seed, max(self.shots))
         shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
         arm, policy = AdaptedArm(self.adaptation, shots, self.excite, path), self.policy_of("adapted")
         greedy: Policy = dataclasses.replace(policy, deterministic=True)
@@ -320,7 +320,7 @@ class HeadStart:
             )
             returns = Evaluation.of(played).episode_return
             shot = Shot(found.shots, returns, found.practice, found.params, found.wall_seconds)
-            yield Scored(seed, "adapted", found.shots, shot, ledger.counts())
+            yield Scored(seed, "adapted", found.shots, shot, used())
 
     def oracle(self, seed: int, state: State) -> Iterator[Finding]:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
@@ -349,20 +349,25 @@ class HeadStart:
 
     def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:
         """Lets a policy meet the target through a ledger of its own."""
-        target, ledger = self.target(method, seed, max(shots))
+        target, used = self.target(method, seed, max(shots))
         protocol = FewShot(shots=shots, evaluation_episodes=self.scale.evaluation_episodes)
         for shot in protocol.meet(key_of(seed, method), target, self.tuning(method), state, key_of(seed, "evaluation")):
-            yield Scored(seed, method, shot.shots, shot, ledger.counts())
+            yield Scored(seed, method, shot.shots, shot, used())
 
-    def target(self, method: str, seed: int, budget: int) -> tuple[Target, Ledger]:
-        """Builds the target behind a ledger of its own; what it has given already is read, not played."""
+    def target(self, method: str, seed: int, budget: int) -> tuple[Target, Callable[[], Counts]]:
+        """Builds the target behind a ledger of its own; what it has given already is read, not played.
+
+        Returns:
+            The target, and a function that says what was used of it up to this point of the study. After an
+            interruption the ledger knows of more than the study has come to again.
+        """
         name = f"{method.replace(' ', '-')}-{seed}"
         ledger = Ledger(path=self.folder / f"ledger-{name}.json", budget=budget)
         tape = Tape(self.folder / "episodes" / name)
         ledger.settle(tape.counts())
         target = Target(self.build_target, ledger, play, tape)
         require_same_spaces(self.source, target)
-        return target, ledger
+        return target, lambda: tape.passed()._replace(lost_episodes=ledger.counts().lost_episodes)
 
 
 def recalled(place: Path, learner: Learner) -> State | None:

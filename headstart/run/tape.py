@@ -35,6 +35,7 @@ class Tape:
     def __init__(self, folder: Path):
         self.folder, self._warned = Path(folder), False
         self._next: dict[Purpose, int] = dict.fromkeys(get_args(Purpose), 0)
+        self._passed = Counts()
         try:
             disk.make_folder(self.folder)
             disk.sweep(self.folder)
@@ -61,6 +62,13 @@ class Tape:
                 found[f"{match[1]}_episodes"] += len(lengths)
                 found[f"{match[1]}_steps"] += sum(lengths)
         return Counts(**found)
+
+    def passed(self) -> Counts:
+        """Sums up the records that this object has written or played back: what was used up to this point of a study.
+
+        After an interruption there may be more on the disk than the study has come to again.
+        """
+        return self._passed
 
     def require_room(self) -> None:
         """Raises `Fault` where the disk could not keep another episode."""
@@ -91,6 +99,7 @@ class Tape:
         number = self._next[purpose]
         sealed.write(self._place(purpose, number), KIND, number, whole, extra)
         self._next[purpose] = number + 1
+        self._pass(purpose, extra["lengths"])
 
     def play_back(self, purpose: Purpose, like: Rollout, params: Params) -> tuple[Rollout, ...] | None:
         """Returns the episodes of the next call, or None where they have not been played yet.
@@ -115,6 +124,7 @@ class Tape:
             self._warned = True
             warnings.warn(f"{path}: was played by a policy with other last bits; used as it is", RuntimeWarning, 2)
         self._next[purpose] += 1
+        self._pass(purpose, extra["lengths"])
         whole = jax.tree_util.tree_map_with_path(lambda at, _: arrays[path_name(at)], like)
         ends = np.cumsum(extra["lengths"])
         starts = ends - extra["lengths"]
@@ -136,6 +146,12 @@ class Tape:
 
     def _damaged(self, path: Path, problem: sealed.Broken) -> Fault:
         return Fault(f"{path}: a target episode's record is damaged ({problem}); move it away to have it played again")
+
+    def _pass(self, purpose: Purpose, lengths: list[int]) -> None:
+        now = self._passed._asdict()
+        now[f"{purpose}_episodes"] += len(lengths)
+        now[f"{purpose}_steps"] += sum(lengths)
+        self._passed = Counts(**now)
 
     def _place(self, purpose: Purpose, number: int) -> Path:
         return self.folder / f"{purpose}_{number}"

@@ -92,6 +92,20 @@ def test_a_finished_study_asks_for_nothing_when_it_is_done_again(whole):
     assert jax.tree.structure(found) == jax.tree.structure(again)
 
 
+def test_what_was_passed_is_what_a_study_has_come_to_and_not_what_lies_on_the_disk(whole):
+    folder, _, counts = whole
+    tape = Tape(folder / "episodes")
+    ledger = Ledger(path=folder / "ledger.json", budget=5)
+    target = Target(lambda: Robot(log=folder / "log"), ledger, play, tape)
+    assert tape.passed() == Counts() and ledger.counts() == counts
+    for i, (purpose, n) in enumerate(PLAN[:2]):
+        target.run(jax.random.key(i), None, PARAMS, n, purpose)
+    assert tape.passed()[:3] == (2, 0, 3)  # 2 of 5 adaptation episodes, though all were played before
+    for i, (purpose, n) in enumerate(PLAN[2:]):
+        target.run(jax.random.key(2 + i), None, PARAMS, n, purpose)
+    assert tape.passed() == counts
+
+
 CUTS = ("ledger.charge", "play", "tape.record", "ledger.add_steps")
 
 
