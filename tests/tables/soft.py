@@ -1,5 +1,8 @@
 """Soft pretraining on the point world."""
 
+import numpy as np
+
+from headstart.maths.statistics import summarize
 from tests.tables import number, result, spread
 
 
@@ -7,8 +10,10 @@ def soft():
     """One row an arm of the point world: what it needed, and what it came to."""
     found = result("soft_pretraining.json")
     shown = {"time": f"target episodes to {number(found['threshold'])}", "final": "final return", "area": "area"}
+    shown |= {"settled": "until there for good"}
     lines = ["| arm | got there | stayed | " + " | ".join(shown.values()) + " |", "|---|---|---|" + "---|" * len(shown)]
     for name, arm in found["arms"].items():
+        arm = {**arm, "settled": summarize(settled(found["episodes"], arm["evaluated"], found["threshold"]))}
         cells = [spread(arm[k]) for k in shown]
         lines.append(f"| {name} | {arm['reached']} of {arm['seeds']} | {arm['stayed']} | " + " | ".join(cells) + " |")
     return "\n".join(
@@ -20,6 +25,27 @@ def soft():
             f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, greedy policy; made "
             f"by `{found['command']}`: [soft_pretraining](../results/soft_pretraining.json).",
         ]
+    )
+
+
+def settled(episodes, curves, threshold):
+    """Returns, for each seed, the target episodes after which it is never below the threshold again."""
+    below = np.array(curves) < threshold
+    last = np.where(below.any(axis=1), below.shape[1] - np.argmax(below[:, ::-1], axis=1), 0)
+    return np.append(episodes, episodes[-1])[last].astype(float)
+
+
+def robot():
+    """The same on a MuJoCo robot."""
+    found = result("soft_pretraining_half_cheetah.json")
+    lines = ["| arm | got there | final return | return at home of its source |", "|---|---|---|---|"]
+    for name, arm in found["arms"].items():
+        source = found["sources"].get(name.partition(",")[0])
+        home = spread(source["returns"]) if source else ""
+        lines.append(f"| {name} | {arm['reached']} of {arm['seeds']} | {spread(arm['final'])} | {home} |")
+    made = f"{len(found['seeds'])} seeds; made by `{found['command']}`: "
+    return "\n".join(
+        [*lines, "", f"{made}[soft_pretraining_half_cheetah](../results/soft_pretraining_half_cheetah.json)."]
     )
 
 
