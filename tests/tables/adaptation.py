@@ -93,5 +93,12 @@ def memory():
         "each)"
         for one in found
     ]
+    steps, order = found[1]["steps"], found[1]["worlds"]["hopper"]["order"]
+    pairs = "; ".join(
+        f"{one['expected_better']} above {one['expected_worse']} {one['difference']['value']:+.0f} "
+        f"[{one['difference']['low']:.0f}, {one['difference']['high']:.0f}]{' (shown)' * one['shown']}"
+        for one in order
+    )
+    lines += ["", f"On the targets, paired by seed, after {steps:,} steps: {pairs}."]
     made = "[peng_hopper](../results/peng_hopper.json), [peng_hopper_million](../results/peng_hopper_million.json)"
     return "\n".join([*lines, "", f"Made by {' and '.join(said)}: {made}."])
