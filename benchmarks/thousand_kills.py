@@ -8,13 +8,14 @@ The kills are spread evenly over the configurations of `tests/commands/kills.py`
 import argparse
 import json
 import random
+import shlex
 import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from headstart.run.record import RunFolder
+from headstart.run.record import RunFolder, versions
 from tests.commands import kills
 
 LIMIT_SECONDS = 10.0  # from a request to stop to the end of the process
@@ -40,7 +41,9 @@ def main() -> int:
     for row in found:
         print(json.dumps(row))
     if options.out:
-        options.out.write_text(json.dumps({"command": sys.argv, "configurations": found}, indent=1) + "\n")
+        command = shlex.join(["python", "-m", "benchmarks.thousand_kills", *sys.argv[1:]])
+        result = {"command": command, "versions": versions(), "configurations": found}
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
     return int(any(row["differing"] or row["slowest_stop_seconds"] > LIMIT_SECONDS for row in found))
 
 
