@@ -39,7 +39,7 @@ def write_showing(study: HeadStart, target: str, seed: int, path: Path) -> str |
     if not panels:
         return "no policy was transferred, so there is nothing to film"
     *before, last = panels  # the last source as it came, and what its episodes made of it
-    first = [method for method in before if method.startswith("zero-shot")][-1:]
+    first = [method for method in before if method.startswith("zero-shot")][-1:] or before[-1:]
     write_film(path / "video.mp4", side_by_side([panels[method] for method in (*first, last)]), FPS)
     return None
 
