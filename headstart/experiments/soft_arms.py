@@ -83,7 +83,9 @@ SCALES = {
 }
 ROBOT_SCALES = {
     "tiny": Scale(seeds=1, rounds=20, episodes=2, every=1, updates=20, hidden=16, batch_size=32, evaluation_episodes=1),
-    "small": Scale(seeds=5, rounds=300, episodes=10, every=2, updates=500, evaluation_episodes=1),
+    "small": Scale(
+        seeds=5, rounds=1000, episodes=20, every=2, updates=1000, hidden=128, batch_size=128, evaluation_episodes=1
+    ),
     "full": Scale(seeds=10, rounds=5000, episodes=40, every=2, updates=1000, hidden=256, batch_size=256),
 }
 

@@ -33,6 +33,7 @@ FAMILIES = {
     "swimmer": Entry(_MUJOCO, "Swimmer", "headstart/Swimmer-v0", 1000),
     "half_cheetah": Entry(_MUJOCO, "HalfCheetah", "headstart/HalfCheetah-v0", 1000),
     "half_cheetah_backward": Entry(_MUJOCO, "half_cheetah_backward", "headstart/HalfCheetahBackward-v0", 1000),
+    "half_cheetah_run": Entry(_MUJOCO, "half_cheetah_run", "headstart/HalfCheetahRun-v0", 1000),
     "reacher": Entry(_MUJOCO, "Reacher", "headstart/Reacher-v0", 50),
     "pusher": Entry(_MUJOCO, "Pusher", "headstart/Pusher-v0", 100),
     "ant": Entry(_MUJOCO, "Ant", "headstart/Ant-v0", 1000),

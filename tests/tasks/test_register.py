@@ -18,6 +18,7 @@ from headstart.tasks.register import register
 register()
 OURS = (
     "half_cheetah_backward",
+    "half_cheetah_run",
     "ant_run",
     "ant_wide_hallway",
     "ant_narrow_hallway",

@@ -2,7 +2,7 @@
 
 from headstart.tasks.mujoco.ant import Ant, ant_narrow_hallway, ant_run, ant_u_maze, ant_wide_hallway
 from headstart.tasks.mujoco.family import MujocoFamily
-from headstart.tasks.mujoco.half_cheetah import HalfCheetah, half_cheetah_backward
+from headstart.tasks.mujoco.half_cheetah import HalfCheetah, half_cheetah_backward, half_cheetah_run
 from headstart.tasks.mujoco.hopper import Hopper
 from headstart.tasks.mujoco.pusher import Pusher
 from headstart.tasks.mujoco.reacher import Reacher
@@ -24,6 +24,7 @@ __all__ = [
     "ant_u_maze",
     "ant_wide_hallway",
     "half_cheetah_backward",
+    "half_cheetah_run",
 ]
 
 ALL = tuple(

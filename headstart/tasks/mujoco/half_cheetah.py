@@ -30,6 +30,7 @@ HALF_CHEETAH = Description(
 
 
 BACKWARD = dataclasses.replace(HALF_CHEETAH, name="half_cheetah_backward", direction=-1.0)
+EITHER_WAY = dataclasses.replace(HALF_CHEETAH, name="half_cheetah_run", direction=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,3 +74,8 @@ class HalfCheetah:
 def half_cheetah_backward() -> HalfCheetah:
     """Builds the half-cheetah whose plain task is to run backward."""
     return HalfCheetah(about=BACKWARD)
+
+
+def half_cheetah_run() -> HalfCheetah:
+    """Builds the half-cheetah that is paid for speed, forward or backward alike."""
+    return HalfCheetah(about=EITHER_WAY)

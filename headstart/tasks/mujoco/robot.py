@@ -120,14 +120,16 @@ def forward(velocity: Float[Any, " env"], asked: dict[str, Float[Any, " env"]]) 
     """The reward for moving as asked: Gymnasium's own slope up to the asked speed, and its mirror image beyond.
 
     r = d v            where no speed is asked for, and
-    r = s − |d v − s|  where the speed s > 0 is: d v below s, falling again above it, and s at its best.
+    r = s − |d v − s|  where the speed s > 0 is: d v below s, falling again above it, and s at its best;
+    for d = 0, which is either way, |v| stands in the place of d v.
 
     Args:
         velocity: along x, in m/s.
         asked: `direction` d, of −1, 0 and 1; `speed` s, in m/s.
     """
     xp = velocity.__array_namespace__()
-    progress, speed = asked["direction"] * velocity, asked["speed"]
+    direction, speed = asked["direction"], asked["speed"]
+    progress = xp.where(direction == 0, xp.abs(velocity), direction * velocity)
     return xp.where(speed > 0, speed - xp.abs(progress - speed), progress)
 
 

@@ -20,7 +20,9 @@ from tests.tasks.mujoco.playing import HOPPER, actions_of, begin, every_family, 
         (3.0, 1, 2, 1.0),  # 2 − |3 − 2|
         (-3.0, -1, 2, 1.0),
         (3.0, -1, 2, -3.0),
-        (5.0, 0, 0, 0.0),
+        (5.0, 0, 0, 5.0),  # either way
+        (-5.0, 0, 0, 5.0),
+        (-3.0, 0, 2, 1.0),
     ],
 )
 def test_the_reward_for_moving_by_hand(velocity, direction, speed, reward):
