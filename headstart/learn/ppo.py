@@ -69,6 +69,8 @@ class PPO:
         epochs: passes over each rollout.
         minibatch_size: rows of one gradient step; what does not fill a minibatch is left out, others every epoch.
         learning_rate: of Adam.
+        decay: updates over which the learning rate falls to zero, linearly; None keeps it. What is learnt is then of
+            use at the end of a run whose length is known, and worth more.
         entropy_coefficient: weight of the entropy bonus.
         value_coefficient: weight of the value error.
         value_hidden: sizes of the value function's hidden layers.
@@ -87,6 +89,7 @@ class PPO:
     epochs: int = 4
     minibatch_size: int = 512
     learning_rate: float = 3e-4
+    decay: int | None = None
     entropy_coefficient: float = 0.0
     value_coefficient: float = 0.5
     value_hidden: tuple[int, ...] = (64, 64)
@@ -208,6 +211,8 @@ class Settings(Protocol):
     @property
     def learning_rate(self) -> float: ...
     @property
+    def decay(self) -> int | None: ...
+    @property
     def target_kl(self) -> float | None: ...
     @property
     def critic_warmup(self) -> int: ...
@@ -234,9 +239,10 @@ def guarded_step(
         going = going & (metrics["train/approx_kl"] <= 1.5 * settings.target_kl)
     finite = jnp.isfinite(global_norm(gradient))
     gradient = tuple(shorten(part, settings.max_grad_norm) for part in gradient)
+    rate = decayed(settings, state.updates)
     moves = going & finite & (state.updates >= settings.critic_warmup)
     (actor, actor_optimizer), (critic, critic_optimizer) = (
-        adam_step(part, optimizer, weights, settings.learning_rate, epsilon=1e-5, take=take)
+        adam_step(part, optimizer, weights, rate, epsilon=1e-5, take=take)
         for part, optimizer, weights, take in zip(
             gradient, state.optimizers, (actor, state.critic), (moves, going & finite), strict=True
         )
@@ -246,6 +252,13 @@ def guarded_step(
     metrics["faults/nonfinite_update"] = (~finite).astype(jnp.float32)
     optimizers = (actor_optimizer, critic_optimizer)
     return state._replace(params={**state.params, **actor}, critic=critic, optimizers=optimizers), going, metrics
+
+
+def decayed(settings: Settings, updates: Int[Array, ""]) -> Float[Array, ""] | float:
+    """Returns the learning rate after so many updates: α (1 − u/U), not below zero."""
+    if settings.decay is None:
+        return settings.learning_rate
+    return settings.learning_rate * jnp.maximum(1.0 - updates / settings.decay, 0.0)
 
 
 def clipped_loss(

@@ -78,6 +78,8 @@ class RecurrentPPO:
         burn_in: steps before each chunk through which the memory is brought up to date with the parameters as they are
             by then, without gradient; at most `chunk`. The stored memory grows stale within an update.
         learning_rate: of Adam.
+        decay: updates over which the learning rate falls to zero, linearly; None keeps it. What is learnt is then of
+            use at the end of a run whose length is known, and worth more.
         entropy_coefficient: weight of the entropy bonus.
         value_coefficient: weight of the value error.
         value_hidden: sizes of the value function's hidden layers.
@@ -99,6 +101,7 @@ class RecurrentPPO:
     chunk: int = 16
     burn_in: int = 0
     learning_rate: float = 3e-4
+    decay: int | None = None
     entropy_coefficient: float = 0.0
     value_coefficient: float = 0.5
     value_hidden: tuple[int, ...] = (64, 64)

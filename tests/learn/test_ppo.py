@@ -162,6 +162,22 @@ def test_a_critic_warms_up_while_the_policy_waits_and_an_update_that_has_gone_fa
     assert metrics["train/n_updates"] == 1  # before the first step the distance is 0, after it more than allowed
 
 
+def test_a_decaying_learning_rate_is_a_quarter_after_three_of_four_updates_and_zero_after_them():
+    steady = dataclasses.replace(LEARNER, epochs=1)
+    falling = dataclasses.replace(steady, decay=4)
+    state = steady.init(KEY)
+    rollout = probes.record(KEY, probes.ActionMatters(), POLICY, state.params, 16, 16)
+
+    def moved(learner, updates):
+        after, _ = learner.update(KEY, state._replace(updates=jnp.int32(updates)), rollout)
+        return after.params["actor"]["log_std"] - state.params["actor"]["log_std"]
+
+    whole = moved(steady, 3)  # one step: 256 rows
+    np.testing.assert_allclose(moved(falling, 3), 0.25 * whole, rtol=1e-3)
+    np.testing.assert_allclose(moved(falling, 0), whole, rtol=1e-3)
+    assert not moved(falling, 4).any() and not moved(falling, 9).any() and whole.any()
+
+
 def test_rewards_are_scaled_by_the_spread_of_returns_but_a_constant_is_not_blown_up():
     assert reward_scale(Moments(jnp.float32(0.0), jnp.float32(4.0), jnp.float32(1.0))) == 2.0
     assert reward_scale(Moments(jnp.float32(5.0), jnp.float32(0.0), jnp.float32(1.0))) == 0.5
