@@ -2,8 +2,9 @@
 
 Four policies learn in simulation: without randomization, and with it feed-forward, with the last 8 steps, and
 recurrent; their critics are told the true dynamics. Then each plays, as it is, on robots of Gymnasium's with latency,
-sensor noise and other dynamics, which it has never met. The ablation fixes one group of parameters after the other at
-its nominal value while the recurrent policy learns.
+sensor noise and other dynamics, which it has never met; and on simulated robots drawn once and for all, some inside the
+randomized ranges and some outside, beside an oracle that learnt on just that robot for as many steps. The ablation
+fixes one group of parameters after the other at its nominal value while the recurrent policy learns.
 
 Source: Peng, Andrychowicz, Zaremba, Abbeel 2018 (arXiv 1710.06537), tables I to III; lecture slide "Sim2real with
 domain randomization".
@@ -13,24 +14,26 @@ import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from headstart.adapt.randomize import PRESETS, Uniform
 from headstart.data.collect import play
 from headstart.errors import unknown
 from headstart.experiments.claims import Reproduced, Request, Step, Work
 from headstart.experiments.head_start import key_of
 from headstart.experiments.peng_table import compared, summed_up, table
+from headstart.experiments.peng_unmet import held_to_oracles
+from headstart.experiments.peng_worlds import ARMS, UNMET, WORLDS, Arm, World, distribution_of, unmet
 from headstart.learn.recurrent_ppo import RecurrentPPO
-from headstart.nets.memory import MemoryName, policy_with
+from headstart.nets.memory import policy_with
+from headstart.nets.random_actions import RandomActions
 from headstart.run import disk, strict_json
+from headstart.run.evaluate import evaluate
 from headstart.run.fan_out import fan_out
 from headstart.run.ledger import Ledger
 from headstart.run.record import read_json
@@ -40,88 +43,15 @@ from headstart.spaces import ParameterSpace
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
-from headstart.types import Rollout, TaskDistribution, TaskFamily
+from headstart.types import Params, Policy, Rollout, Task, TaskDistribution, TaskFamily
 
 LIMIT = 1 << 20
 ROLLOUT_STEPS = 64
 # equal for all arms; steps of the world are what is scarce here, so more is made of each than by the defaults
 EPOCHS, MINIBATCH_SIZE, LEARNING_RATE = 8, 512, 7e-4
-
-
-class Arm(NamedTuple):
-    """What is learnt how: the memory, whether dynamics are randomized, and which group stays nominal."""
-
-    memory: MemoryName
-    randomized: bool = True
-    fixed: str | None = None
-
-
-ARMS: Mapping[str, Arm] = MappingProxyType(
-    {
-        "recurrent": Arm("lstm"),
-        "history": Arm("history"),
-        "feed-forward": Arm("none"),
-        "no randomization": Arm("none", randomized=False),
-    }
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """A robot, how far it is randomized, and what counts as a success.
-
-    Attributes:
-        family: that is learnt in.
-        target: kind of the targets, whose seeds are `TARGETS`.
-        share: by which power of Table I's factors dynamics vary: 1 is the table, 0 is nothing.
-        groups: patterns of the parameters that are fixed together in the ablation.
-        initial_std: of exploration, in half ranges. Where effort is dear, a policy that begins with wide exploration
-            learns nothing but to do less.
-        discount: γ.
-        success: how near the object must end to the goal, in m; None where there is nothing to succeed in.
-    """
-
-    family: str
-    target: str
-    share: float
-    groups: Mapping[str, tuple[str, ...]]
-    initial_std: float
-    discount: float
-    success: float | None = None
-
-
-COMMON = {
-    "latency": ("delay:action", "jitter:delay"),
-    "noise": ("noise:observation",),
-    "mass": ("mass:*",),
-    "damping": ("damping:*",),
-    "gains": ("gear:*",),
-}
-WORLDS: Mapping[str, World] = MappingProxyType(
-    {
-        "pusher": World(
-            family="pusher",
-            target="shifted-pusher",
-            share=0.5,
-            groups={**COMMON, "object": ("mass:object", "damping:obj_slide*")},
-            initial_std=0.1,
-            discount=0.95,
-            success=0.07,
-        ),
-        "hopper": World(
-            family="hopper",
-            target="shifted-hopper",
-            share=0.3,
-            groups={**COMMON, "friction": ("friction:floor",)},
-            initial_std=1.0,
-            discount=0.99,
-        ),
-    }
-)
 OBJECT, GOAL = slice(17, 20), slice(20, 23)  # in what the pusher sees
-FACTORS = ("mass:*", "damping:*", "friction:floor", "gear:*")  # of Table I, whose powers are taken
-LATENCY = (0.0, 2.0)  # control steps, drawn for each episode; their robot's own latency is not in their table
 TARGETS = (0, 1, 2)
+ORACLE = Arm("none", randomized=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,27 +62,34 @@ class Scale:
         seeds: independent repetitions.
         steps: environment steps of each training.
         episodes: of evaluation, on each target, and as many on the randomized simulation as on all targets.
+        unmet: simulated robots inside of the ranges, and as many outside; an oracle learns on each.
+        unmet_episodes: of evaluation on each of them.
     """
 
     seeds: int
     steps: int
     episodes: int
+    unmet: int
+    unmet_episodes: int
 
 
 SCALES = {
-    "tiny": Scale(seeds=1, steps=8_192, episodes=1),
-    "small": Scale(seeds=5, steps=262_144, episodes=5),
-    "full": Scale(seeds=5, steps=1_048_576, episodes=20),
+    "tiny": Scale(seeds=1, steps=8_192, episodes=1, unmet=1, unmet_episodes=1),
+    "small": Scale(seeds=5, steps=262_144, episodes=5, unmet=3, unmet_episodes=5),
+    "full": Scale(seeds=5, steps=1_048_576, episodes=20, unmet=20, unmet_episodes=10),
 }
 
 
 def reproduce(request: Request) -> Work:
     """Compares the four policies; see `headstart.experiments.claims`."""
-    return carried_out(request, dict.fromkeys(WORLDS, ARMS), tuple(pairwise(ARMS)))
+    return carried_out(request, dict.fromkeys(WORLDS, ARMS), tuple(pairwise(ARMS)), oracles=True)
 
 
 def carried_out(
-    request: Request, rows: Mapping[str, Mapping[str, Arm]], pairs: Sequence[tuple[str, str]] | None = None
+    request: Request,
+    rows: Mapping[str, Mapping[str, Arm]],
+    pairs: Sequence[tuple[str, str]] | None = None,
+    oracles: bool = False,
 ) -> Work:
     """Trains and evaluates every arm in every seed, or reads what was kept of it, and sums up.
 
@@ -160,6 +97,7 @@ def carried_out(
         request: what the user asked for; `source` names the one world that is meant.
         rows: the arms of each world.
         pairs: which arm is expected to be better than which; by default the first than each of the others.
+        oracles: whether an oracle learns on each unmet robot, and every arm is held to it.
     """
     wanted = request.given.get("source")
     if wanted is not None and wanted not in WORLDS:
@@ -168,33 +106,42 @@ def carried_out(
     seeds = range(request.seed, request.seed + (request.seeds or scale.seeds))
     names = [name for name in WORLDS if wanted in (None, name)]
     jobs = [Job(name, arm, rows[name][arm], seed) for seed in seeds for name in names for arm in rows[name]]
+    best = [job for name in names for job in oracles_of(name, scale, request.seed)] if oracles else []
     workers = min(2, len(os.sched_getaffinity(0)))
-    before = sum(piece_of(job, request.folder).exists() for job in jobs)  # what an interrupted run had measured
+    before = sum(piece_of(job, request.folder).exists() for job in jobs + best)  # what an interrupted run had measured
     found: dict[Job, dict[str, Any]] = {}
-    for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in jobs], workers):
+    for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in jobs + best], workers):
         found[job] = piece
-        yield Step(len(found) / len(jobs), f"{job.world}, {job.name}, seed {job.seed}: {np.mean(piece['target']):.1f}")
-    result = {
-        name: {arm: summed_up([found[job] for job in jobs if job[:2] == (name, arm)]) for arm in rows[name]}
-        for name in names
-    }
+        yield Step(len(found) / len(jobs + best), f"{job.world}, {job.name}, seed {job.seed}: {worth(piece):.1f}")
     about = {"steps": scale.steps, "seeds": list(seeds), "episodes": scale.episodes, "targets": list(TARGETS)}
-    about |= {"pieces": len(jobs), "pieces_from_before": before}  # the time is of the others
+    about |= {"pieces": len(jobs + best), "pieces_from_before": before}  # the time is of the others
     worlds = {}
-    for name, arms in result.items():
+    for name in names:
+        pieces = {arm: [found[job] for job in jobs if job[:2] == (name, arm)] for arm in rows[name]}
+        arms = {arm: summed_up(those) for arm, those in pieces.items()}
         first, *others = arms
         order = compared(arms, pairs or [(first, other) for other in others])
         worlds[name] = {"share_of_table_i": WORLDS[name].share, "arms": arms, "order": order}
+        if best:
+            theirs = {part: [found[job] for job in best if job.world == name and job.part == part] for part in UNMET}
+            worlds[name]["unmet"] = held_to_oracles(pieces, theirs, scale.unmet_episodes)
     return Reproduced(table(worlds), {**about, "worlds": worlds})
 
 
 class Job(NamedTuple):
-    """One training and its evaluation."""
+    """One training and its evaluation; an oracle's is on one unmet robot, the number `row` of its part."""
 
     world: str
     name: str
     arm: Arm
     seed: int
+    part: str | None = None
+    row: int = 0
+
+
+def oracles_of(world: str, scale: Scale, seed: int) -> list[Job]:
+    """Lists an oracle for each unmet robot of a world."""
+    return [Job(world, f"oracle {part} {row}", ORACLE, seed, part, row) for part in UNMET for row in range(scale.unmet)]
 
 
 def piece_of(job: Job, folder: Path) -> Path:
@@ -202,11 +149,19 @@ def piece_of(job: Job, folder: Path) -> Path:
     return folder / f"piece-{job.world}-{job.name.replace(' ', '-')}-{job.seed}.json"
 
 
+def worth(piece: Mapping[str, Any]) -> float:
+    """Returns the mean return on what a policy was made for, or where it was sent."""
+    return float(np.mean(piece["target"] if "target" in piece else piece["oracle"]))
+
+
 def kept(job: Job, scale: Scale, folder: Path) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Yields what a job found, from the disk where it was done before."""
     path = piece_of(job, folder)
     if path.exists():
         piece = read_json(path, LIMIT, path.name)
+    elif job.part is not None:
+        piece = measured_oracle(job, scale)
+        disk.replace_file(path, strict_json.encode(piece) + b"\n")
     else:
         piece = measured(job, scale, Ledger(path=path.with_name(path.name.replace("piece", "ledger")), budget=0))
         disk.replace_file(path, strict_json.encode(piece) + b"\n")
@@ -214,9 +169,43 @@ def kept(job: Job, scale: Scale, folder: Path) -> Iterator[tuple[Job, dict[str, 
 
 
 def measured(job: Job, scale: Scale, ledger: Ledger) -> dict[str, Any]:
-    """Trains one policy and says what it is worth at home and, as it is, on the targets."""
-    world, key = WORLDS[job.world], key_of(job.seed, job.name)
-    home = family(world.family)
+    """Trains one policy and says what it is worth at home and, as it is, on the targets and the unmet robots."""
+    world, home = WORLDS[job.world], family(WORLDS[job.world].family)
+    greedy, params = learnt(job, home, scale.steps, distribution_of(home, world, job.arm))
+    key_home = key_of(job.seed, "evaluation")
+    everywhere = distribution_of(home, world, Arm("none"))
+    tasks = everywhere.sample(key_home, everywhere.init(key_home), scale.episodes * len(TARGETS))
+    played = play(key_home, home, greedy, params, tasks, scale.episodes * len(TARGETS))
+    met = []
+    for seed in TARGETS:
+        there = Target(partial(target, f"{world.target}:{seed}"), ledger, play)
+        met.extend(there.run(key_home, greedy, params, scale.episodes, "evaluation"))
+    robots = unmet(home, world, scale.unmet)
+    return {
+        "home": returns(played),
+        "target": returns(met),
+        "home_successes": successes(world, played),
+        "target_successes": successes(world, met),
+        "unmet": {part: on_each(job.seed, home, greedy, params, robots[part], scale) for part in UNMET},
+    }
+
+
+def measured_oracle(job: Job, scale: Scale) -> dict[str, Any]:
+    """Trains a policy on one unmet robot and says what it is worth there, and what random actions are."""
+    world, home = WORLDS[job.world], family(WORLDS[job.world].family)
+    robots = unmet(home, world, scale.unmet)[job.part or UNMET[0]]
+    robot = jax.tree.map(lambda leaf: leaf[job.row], robots)
+    greedy, params = learnt(job, home, scale.steps, Fixed(task=robot))
+    alone, nobody = jax.tree.map(lambda leaf: leaf[None], robot), RandomActions(action=home.action)
+    return {
+        "oracle": on_each(job.seed, home, greedy, params, alone, scale)[0],
+        "random": on_each(job.seed, home, nobody, {}, alone, scale)[0],
+    }
+
+
+def learnt(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> tuple[Policy, Params]:
+    """Trains a policy, the same way for every arm; returns it without exploration."""
+    world = WORLDS[job.world]
     policy = policy_with(job.arm.memory, home.observation, home.action)
     learner = RecurrentPPO(
         policy=dataclasses.replace(policy, initial_std=world.initial_std),
@@ -226,54 +215,20 @@ def measured(job: Job, scale: Scale, ledger: Ledger) -> dict[str, Any]:
         learning_rate=LEARNING_RATE,
         privileged=ParameterSpace((*home.dynamics.values(), *home.rewards.values())),
     )
-    distribution = distribution_of(home, world, job.arm)
-    training = Training(family=home, learner=learner, distribution=distribution, steps=ROLLOUT_STEPS)
-    run = training.start(key)
-    for progress in train(training, run, scale.steps):
+    training = Training(family=home, learner=learner, distribution=tasks, steps=ROLLOUT_STEPS)
+    run = training.start(key_of(job.seed, job.name))
+    for progress in train(training, run, steps):
         run = progress.run
-    greedy = dataclasses.replace(learner.policy, deterministic=True)  # pyright: ignore[reportArgumentType]
-    params, key_home = learner.params(run.learner), key_of(job.seed, "evaluation")
-    everywhere = distribution_of(home, world, Arm("none"))
-    tasks = everywhere.sample(key_home, everywhere.init(key_home), scale.episodes * len(TARGETS))
-    played = play(key_home, home, greedy, params, tasks, scale.episodes * len(TARGETS))
-    met = []
-    for seed in TARGETS:
-        there = Target(partial(target, f"{world.target}:{seed}"), ledger, play)
-        met.extend(there.run(key_home, greedy, params, scale.episodes, "evaluation"))
-    return {
-        "home": returns(played),
-        "target": returns(met),
-        "home_successes": successes(world, played),
-        "target_successes": successes(world, met),
-    }
+    greedy: Any = dataclasses.replace(learner.policy, deterministic=True)  # pyright: ignore[reportArgumentType]
+    return greedy, learner.params(run.learner)
 
 
-def distribution_of(home: TaskFamily, world: World, arm: Arm) -> TaskDistribution:
-    """Returns where an arm's tasks come from."""
-    if not arm.randomized:
-        return Fixed(task=home.task())
-    ranges = ranges_of(world, home.dynamics)
-    fixed = matching(home.dynamics, world.groups[arm.fixed]) if arm.fixed else ()
-    ranges |= {name: (home.dynamics[name].nominal, home.dynamics[name].nominal) for name in fixed}
-    return Uniform(space=home.dynamics, ranges=ranges, base=home.task())
-
-
-def ranges_of(world: World, space: ParameterSpace) -> dict[str, tuple[float, float]]:
-    """Returns the ranges of a world: powers of Table I's factors; its noise and its jitter as they are."""
-    legal = {name: (parameter.low, parameter.high) for name, parameter in space.items()}
-    ranges = {}
-    for pattern in FACTORS:
-        low, high = (factor**world.share for factor in PRESETS["peng"][pattern])
-        for name in matching(space, (pattern,)):
-            nominal = space[name].nominal  # 0 where a joint has no damping of its own: then there is nothing to vary
-            ranges[name] = max(nominal * low, legal[name][0]), min(nominal * high, legal[name][1])
-    timing = {name: PRESETS["peng"][name] for name in ("jitter:delay", "noise:observation")}
-    return ranges | timing | {"delay:action": LATENCY}
-
-
-def matching(space: ParameterSpace, patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the names that match any of some patterns, in the order of the space."""
-    return tuple(name for name in space if any(fnmatchcase(name, pattern) for pattern in patterns))
+def on_each(seed: int, home: TaskFamily, policy: Any, params: Params, robots: Task, scale: Scale) -> list[float]:
+    """Returns the mean return on each of some robots: every policy of a seed meets the same episodes."""
+    count = len(jax.tree.leaves(robots)[0])
+    key = key_of(seed, "unmet")
+    found = evaluate(key, home, policy, params, robots, count * scale.unmet_episodes, randomized=True)
+    return found.episode_return.reshape(scale.unmet_episodes, count).mean(axis=0).tolist()
 
 
 def returns(episodes: Sequence[Rollout]) -> list[float]:

@@ -4,7 +4,8 @@ Source: Peng et al. 2018 (arXiv 1710.06537), table III.
 """
 
 from headstart.experiments.claims import Request, Work
-from headstart.experiments.peng import ARMS, WORLDS, carried_out
+from headstart.experiments.peng import carried_out
+from headstart.experiments.peng_worlds import ARMS, WORLDS
 
 
 def reproduce(request: Request) -> Work:

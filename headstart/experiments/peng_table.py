@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.experiments.peng_unmet import lines as held
 from headstart.maths.statistics import (
     bootstrap_interval,
     paired_difference,
@@ -78,6 +79,7 @@ def table(worlds: Mapping[str, Mapping[str, Any]]) -> str:
             said = "shown" if row["shown"] else "not shown"
             difference = spread(row["difference"], ".1f")
             lines.append(f"{row['expected_better']} above {row['expected_worse']}: {said}, by {difference}")
+        lines += held(found["unmet"]) if "unmet" in found else []
         lines.append("")
     return "\n".join(lines).rstrip()
 

@@ -9,10 +9,12 @@ import pytest
 
 from headstart.adapt.randomize import Uniform
 from headstart.errors import InputError
-from headstart.experiments import peng, peng_ablation
+from headstart.experiments import peng, peng_ablation, peng_worlds
 from headstart.experiments.claims import Request
-from headstart.experiments.peng import ARMS, WORLDS, Arm, Job, Scale, distribution_of, measured, ranges_of, successes
+from headstart.experiments.peng import SCALES, Job, measured, measured_oracle, successes
 from headstart.experiments.peng_table import compared, summed_up
+from headstart.experiments.peng_unmet import held_to_oracles, lines, share
+from headstart.experiments.peng_worlds import ARMS, WORLDS, Arm, distribution_of, ranges_of, unmet
 from headstart.run.ledger import Ledger
 from headstart.tasks.catalogue import family
 from headstart.types import Rollout, Task
@@ -29,7 +31,7 @@ def test_ranges_are_powers_of_the_paper_s_and_legal(name):
     assert ranges["jitter:delay"] == (0.025, 0.2) and ranges["noise:observation"] == (0.05, 0.05)
     tasks = Uniform(space=home.dynamics, ranges=ranges, base=home.task()).sample(KEY, (), 64)  # refuses what is illegal
     for group, patterns in world.groups.items():
-        names = peng.matching(home.dynamics, patterns)
+        names = peng_worlds.matching(home.dynamics, patterns)
         assert names, f"{group} names nothing"
         fixed = distribution_of(home, world, Arm("lstm", fixed=group)).sample(KEY, (), 64)
         for parameter in home.dynamics.values():
@@ -80,9 +82,14 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
 
     def fake(job, scale, ledger):
         asked.append(job)
-        return {"home": [1.0], "target": [float(job.seed)], "home_successes": None, "target_successes": None}
+        robots = {"interpolation": [1.0], "extrapolation": [0.0]}
+        piece = {"home": [1.0], "target": [float(job.seed)], "home_successes": None, "target_successes": None}
+        return {**piece, "unmet": robots}
 
     monkeypatch.setattr(peng, "measured", fake)
+    monkeypatch.setattr(
+        peng, "measured_oracle", lambda job, scale: fake(job, scale, None) | {"oracle": 2.0, "random": 0.0}
+    )
     request = Request(size="tiny", seeds=2, given={"source": "hopper"}, folder=tmp_path)
 
     def finish(work):
@@ -93,10 +100,14 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
                 return end.value
 
     first = finish(peng.reproduce(request))
-    assert len(asked) == 2 * len(ARMS) and list(first.result["worlds"]) == ["hopper"]
+    pieces = 2 * len(ARMS) + 2  # and an oracle inside, one outside
+    assert len(asked) == pieces and list(first.result["worlds"]) == ["hopper"]
     again = finish(peng.reproduce(request)).result
-    assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, 2 * len(ARMS))
-    assert again["worlds"] == first.result["worlds"] and len(asked) == 2 * len(ARMS)
+    assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, pieces)
+    assert again["worlds"] == first.result["worlds"] and len(asked) == pieces
+    inside = first.result["worlds"]["hopper"]["unmet"]["parts"]["interpolation"]
+    assert inside["arms"]["recurrent"]["share"] == {"value": 0.5, "low": 0.5, "high": 0.5}
+    assert "of the oracle inside the ranges: recurrent 50%" in first.table
     for above, below in pairwise(ARMS):
         assert f"{above} above {below}: not shown" in first.table
     rows = finish(peng_ablation.reproduce(request)).result["worlds"]["hopper"]
@@ -112,8 +123,47 @@ def test_a_world_that_the_claim_does_not_have_is_refused(tmp_path):
 def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_path):
     ledger = Ledger(path=tmp_path / "ledger.json", budget=0)
     job = Job("pusher", "recurrent", ARMS["recurrent"], 0)
-    piece = measured(job, Scale(seeds=1, steps=4096, episodes=1), ledger)
+    piece = measured(job, SCALES["tiny"], ledger)
     assert len(piece["home"]) == len(piece["target"]) == len(peng.TARGETS)
     assert np.isfinite(piece["target"]).all() and piece["target_successes"] in range(4)
+    assert {part: len(found) for part, found in piece["unmet"].items()} == {"interpolation": 1, "extrapolation": 1}
     counts = ledger.counts()
     assert counts.evaluation_episodes == len(peng.TARGETS) and counts.budgeted_episodes == 0
+
+
+def test_an_oracle_learns_and_is_held_to_random_actions_on_its_own_robot():
+    job = Job("hopper", "oracle extrapolation 0", peng.ORACLE, 0, "extrapolation", 0)
+    piece = measured_oracle(job, SCALES["tiny"])
+    assert sorted(piece) == ["oracle", "random"] and np.isfinite(list(piece.values())).all()
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_unmet_robots_are_frozen_inside_or_outside_and_as_noisy_as_the_others(name):
+    world, home = WORLDS[name], family(name)
+    few, many = unmet(home, world, 2), unmet(home, world, 20)
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[:2]), few, many)
+    free = {n: ends for n, ends in ranges_of(world, home.dynamics).items() if ends[0] < ends[1]}
+    for parameter, (low, high) in free.items():
+        inside, outside = (np.asarray(many[part].dynamics[parameter]) for part in ("interpolation", "extrapolation"))
+        assert (inside >= np.float32(low)).all() and (inside <= np.float32(high)).all() and np.ptp(inside) > 0
+        assert ((outside < np.float32(low)) | (outside > np.float32(high))).all(), parameter
+    for part in many.values():
+        np.testing.assert_array_equal(part.dynamics["noise:observation"], np.full(20, 0.05, np.float32))
+
+
+def test_the_share_of_an_oracle_by_hand():
+    best, random = np.array([10.0, 30.0]), np.array([0.0, 10.0])
+    ours = np.array([[4.0, 16.0], [8.0, 12.0]])  # means 10 and 10, of the oracle's 20, above 5 of random actions
+    held = share(ours, best, random)
+    assert held.value == pytest.approx(5 / 15) and held.low <= held.value <= held.high
+    assert share(ours, random, random) is None
+    assert share(ours, np.array([10.0, 9.0]), random) is None, "one oracle of two is below random actions"
+    pieces = {name: [{"unmet": {"interpolation": row}} for row in ours] for name in ARMS}
+    found = held_to_oracles(
+        pieces, {"interpolation": [{"oracle": 10.0, "random": 0.0}, {"oracle": 30.0, "random": 10.0}]}, 3
+    )
+    assert found["parts"]["interpolation"]["arms"]["recurrent"]["per_seed"] == [10.0, 10.0]
+    said = lines(found)
+    assert (
+        said[1].startswith("recurrent") and "33%" in said[1] and said[-1].endswith("33% (goal: at most 60%): not met")
+    )
