@@ -155,7 +155,7 @@ def test_the_share_of_an_oracle_by_hand():
     best, random = np.array([10.0, 30.0]), np.array([0.0, 10.0])
     ours = np.array([[4.0, 16.0], [8.0, 12.0]])  # means 10 and 10, of the oracle's 20, above 5 of random actions
     held = share(ours, best, random)
-    assert held.value == pytest.approx(5 / 15) and held.low <= held.value <= held.high
+    assert held is not None and held.value == pytest.approx(5 / 15) and held.low <= held.value <= held.high
     assert share(ours, random, random) is None
     assert share(ours, np.array([10.0, 9.0]), random) is None, "one oracle of two is below random actions"
     pieces = {name: [{"unmet": {"interpolation": row}} for row in ours] for name in ARMS}
