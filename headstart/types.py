@@ -4,6 +4,7 @@ Everything that changes during a run is *state*, an immutable pytree of arrays; 
 dataclass, so that the configuration is the object. To change a behaviour, wrap the object; nothing is subclassed.
 """
 
+from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
@@ -120,6 +121,8 @@ class HostFamily(TaskFamily, Protocol):
     is not touched again). `seeds` are 64-bit integers that the seam derives from its key, one for each environment and
     episode or step. A family whose worlds cannot be rewound says `can_snapshot = False`: its states are then good for
     one step only, and a checkpoint is taken at the borders of episodes.
+
+    What a family may offer beside this is `TakesTurns` and `Foresees`.
     """
 
     can_snapshot: bool
@@ -128,6 +131,24 @@ class HostFamily(TaskFamily, Protocol):
     def reset(self, seeds: Int[Any, " env"], state: State, tasks: Task, where: Bool[Any, " env"]) -> State: ...
     def observe(self, state: State) -> Observation: ...
     def step(self, seeds: Int[Any, " env"], state: State, action: Any, where: Bool[Any, " env"]) -> Outcome: ...
+
+
+@runtime_checkable
+class TakesTurns(Protocol):
+    """A host family that thinks in this process between two calls of its physics, and holds `turn` while it does.
+
+    The seam holds the same lock for what it does itself: see `headstart.tasks.turn`.
+    """
+
+    @property
+    def turn(self) -> AbstractContextManager[Any]: ...
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """A host family that can prepare for many steps at once, which comes out the same, and sooner."""
+
+    def foresee(self, seeds: Int[Any, "time env"], state: State) -> None: ...
 
 
 class TaskDistribution(Protocol):

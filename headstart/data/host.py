@@ -24,7 +24,7 @@ from headstart.data.book import Book, open_book
 from headstart.data.carry import Carry
 from headstart.data.seeds import Seeds
 from headstart.spaces import Box
-from headstart.types import ActionSpace, HostFamily, Params, Policy, Rollout, State, Task
+from headstart.types import ActionSpace, Foresees, HostFamily, Params, Policy, Rollout, State, TakesTurns, Task
 
 SMALLEST_SPLIT = 16  # below this, two policy calls cost more than the overlap gives back
 FORESEEN = 64  # steps whose draws a world may make together
@@ -116,7 +116,7 @@ def collect_host(
 
     Args:
         key: of the policy's, the resets' and the steps' randomness.
-        family: the worlds. Some can draw for many steps at once, and say so by `foresee`.
+        family: the worlds; `TakesTurns` and `Foresees` say what it may offer beside what it must.
         policy: acts on float32 observations.
         params: of the policy.
         carry: from `begin_host` or the last call.
@@ -131,8 +131,9 @@ def collect_host(
     n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
     book = open_book(carry.task, tasks, np.asarray(carry.episode))
     seeds = keys.steps(np.arange(steps)[:, None], everywhere)
-    act, once, turn = jitted_act(policy), resting is not None, getattr(family, "turn", None)
-    foresee = getattr(family, "foresee", lambda *_: None)
+    act, once = jitted_act(policy), resting is not None
+    turn = family.turn if isinstance(family, TakesTurns) else None
+    foresee = family.foresee if isinstance(family, Foresees) else lambda *_: None
     bounds = family.action.bounds() if isinstance(family.action, Box) else None
 
     def roll(i: int, part: slice, stop: Event) -> tuple[Recorder, Half, State]:

@@ -1,6 +1,5 @@
 """The page's part on adaptation: what was believed of the simulator before and after the target's episodes."""
 
-import json
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from headstart.report.damaged import DAMAGE, read_small
 from headstart.report.numbers import number
 from headstart.report.records import Adaptation, RunContents, Spread
 from headstart.report.style import HUES, INK, LINE, MUTED, PAPER, canvas, style
@@ -26,10 +26,8 @@ def read_adaptation(path: Path, notes: dict[str, str]) -> Adaptation | None:
     """Reads the record of the first seed; what is damaged is noted in a sentence and left out."""
     for file in sorted(path.glob("adaptation-*.json"))[:1]:
         try:
-            if file.stat().st_size > MOST_BYTES:
-                raise ValueError("it is too large to be ours")
-            return _record(json.loads(file.read_text(encoding="utf-8")), file.stem.partition("-")[2])
-        except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+            return _record(read_small(file, MOST_BYTES), file.stem.partition("-")[2])
+        except DAMAGE as error:
             notes["adaptation"] = f"{file.name} could not be read ({clean(error, 120)})."
     return None
 

@@ -1,13 +1,14 @@
 """The page's figure and table of what each source still has left to try."""
 
-import json
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from headstart.maths.statistics import summarize
+from headstart.report.damaged import undamaged
 from headstart.report.records import RunContents
 from headstart.report.style import HUES, LINE, MARKERS, canvas, style
 from headstart.report.text import clean, finite
@@ -20,7 +21,6 @@ NAMES = {
     "effective_rank": "effective rank of the features",
 }
 SHARES = ("range_left", "deterministic", "coverage")
-MOST_BYTES = 1 << 16
 CAPTIONS = {
     "diagnosis": (
         "What the sources have left to try",
@@ -33,19 +33,15 @@ CAPTIONS = {
 def read_diagnoses(path: Path) -> dict[str, dict[str, list[float]]]:
     """Reads each number of each seed, by source; what is damaged or could not be told is left out."""
     found: dict[str, dict[str, list[float]]] = {}
-    for file in sorted(path.glob("diagnosis-*.json"))[:200]:
-        try:
-            if file.stat().st_size > MOST_BYTES:
-                continue
-            value = json.loads(file.read_text(encoding="utf-8"))
-            kind = clean(value["source"], 40)
-            numbers = {name: finite(value["diagnosis"][name]) for name in NAMES}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
+    for kind, numbers in undamaged(path, "diagnosis-*.json", _numbers):
         for name, number in numbers.items():
             if number is not None:
                 found.setdefault(kind, {}).setdefault(name, []).append(number)
     return found
+
+
+def _numbers(value: Any) -> tuple[str, dict[str, float | None]]:
+    return clean(value["source"], 40), {name: finite(value["diagnosis"][name]) for name in NAMES}
 
 
 def diagnosis_table(found: dict[str, dict[str, list[float]]]) -> str:

@@ -5,12 +5,12 @@ out and a sentence says so. Nothing from a file is executed; text is cleaned of 
 where it is shown.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import InputError
 from headstart.report.adaptation import read_adaptation
+from headstart.report.damaged import read_small
 from headstart.report.entries import arms, command_line, curves, dynamics, training, whole
 from headstart.report.records import Arm, LearningCurve, RunContents, Spread, TrainingCurve
 from headstart.report.text import clean, flatten
@@ -68,9 +68,7 @@ def read_run(path: Path) -> RunContents:
 
 def _object(path: Path, notes: dict[str, str]) -> dict[str, Any]:
     try:
-        if path.stat().st_size > TEXT_BYTES:
-            raise ValueError("it is too large to be ours")
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_small(path, TEXT_BYTES)
         if not isinstance(value, dict):
             raise ValueError("it holds no JSON object")
     except FileNotFoundError:

@@ -1,35 +1,32 @@
 """The page's table of what each source is worth on other dynamics, in simulation."""
 
-import json
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from headstart.maths.statistics import summarize
+from headstart.report.damaged import undamaged
 from headstart.report.numbers import number
 from headstart.report.text import clean, finite
 
 NAMES = {"default": "plain", "interpolation": "inside the ranges", "extrapolation": "outside the ranges"}
-MOST_BYTES = 1 << 20
 
 
 def read_splits(path: Path) -> dict[str, dict[str, list[float]]]:
     """Reads the mean return of each seed, by source and split; what is damaged is left out."""
     found: dict[str, dict[str, list[float]]] = {}
-    for file in sorted(path.glob("splits-*.json"))[:200]:
-        try:
-            if file.stat().st_size > MOST_BYTES:
-                continue
-            value = json.loads(file.read_text(encoding="utf-8"))
-            kind, parts = clean(value["source"], 40), {name: value["returns"][name] for name in NAMES}
-            means = {name: [v for v in map(finite, part) if v is not None] for name, part in parts.items()}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
+    for kind, parts in undamaged(path, "splits-*.json", _returns):
+        means = {name: [v for v in map(finite, part) if v is not None] for name, part in parts.items()}
         if all(means.values()):
             for name, part in means.items():
                 found.setdefault(kind, {}).setdefault(name, []).append(float(np.mean(part)))
     return found
+
+
+def _returns(value: Any) -> tuple[str, dict[str, list[Any]]]:
+    return clean(value["source"], 40), {name: list(value["returns"][name]) for name in NAMES}
 
 
 def splits_table(found: dict[str, dict[str, list[float]]]) -> str:
