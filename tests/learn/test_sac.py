@@ -93,6 +93,16 @@ def test_a_batch_that_is_not_finite_is_counted_and_not_learnt_from():
     assert after.log_temperature == state.log_temperature
 
 
+def test_where_only_the_policys_gradient_is_not_finite_the_critics_go_on_and_no_update_is_counted():
+    state = SOFT.init(KEY)._replace(log_temperature=jnp.float32(88.0))  # α log π overflows
+    after, metrics = SOFT.update(KEY, state, batches())  # where every row is an end
+    assert metrics["faults/nonfinite_update"] == 8 and after.updates == 0
+    jax.tree.map(np.testing.assert_array_equal, after.params["actor"], state.params["actor"])
+    assert after.log_temperature == state.log_temperature
+    moved = jax.tree.map(lambda a, b: bool(np.isfinite(a).all() and (a != b).any()), after.critics, state.critics)
+    assert all(jax.tree.leaves(moved))
+
+
 def test_critics_warm_up_while_the_policy_waits():
     state = SOFT.init(KEY)
     once, _ = SOFT.update(KEY, state, batches())

@@ -172,6 +172,17 @@ def test_a_batch_that_is_not_finite_is_counted_and_not_learnt_from():
     jax.tree.map(np.testing.assert_array_equal, after.critic, state.critic)
 
 
+def test_where_only_the_policys_gradient_is_not_finite_the_critic_goes_on_and_no_update_is_counted():
+    state = SOFT.init(KEY)
+    broken = jax.tree.map(lambda x: jnp.nan * x, state.params["actor"])  # the targets' own copy is whole
+    state = state._replace(params={**state.params, "actor": broken})
+    after, metrics = SOFT.update(KEY, state, bandit(two_peaks))
+    assert metrics["faults/nonfinite_update"] == 64 and after.updates == 0
+    jax.tree.map(np.testing.assert_array_equal, after.targets, state.targets)
+    moved = jax.tree.map(lambda a, b: bool(np.isfinite(a).all() and (a != b).any()), after.critic, state.critic)
+    assert all(jax.tree.leaves(moved))
+
+
 def test_more_particles_than_memory_allows_are_refused_with_the_estimate(monkeypatch):
     monkeypatch.setattr("headstart.learn.soft_q.memory_bytes", lambda: 100_000_000)
     crowd = dataclasses.replace(SOFT, updated_particles=500, fixed_particles=500)
