@@ -26,7 +26,6 @@ from headstart.run import sealed
 from headstart.run.ledger import Ledger
 from headstart.run.record import versions
 from headstart.run.target import Target
-from headstart.run.train import Training
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target
@@ -59,7 +58,7 @@ def source_of(study: HeadStart, seed: int, kind: str, kept: Path) -> Any:
     if place.exists():
         return sealed.read(place, "source", like)[1]
     distribution = study.nominal if kind == "nominal" else study.randomized
-    training = Training(family=study.source, learner=learner, distribution=distribution, envs=study.envs)
+    training = study.training(study.source, distribution, study.scale.source_steps)
     learning = study.learn(seed, kind, training, study.scale.source_steps)
     try:
         while True:

@@ -63,6 +63,8 @@ class Scale:
     experience_steps: int
 
 
+ROLLOUT_STEPS = 64
+LEARNING_RATE, EPOCHS = 7e-4, 8  # of sources: their steps are counted, so more is made of each than by the defaults
 SOURCE = "source"  # kind of the sealed folder that holds the state that a source ended in
 SCALES = {
     "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=5, experience_steps=4_096),
@@ -208,16 +210,17 @@ class HeadStart:
             return "sac"
         return "off-policy" if self.takes_over(method) else "ppo"
 
-    def learner(self) -> Any:
-        """Returns how sources and the oracle learn."""
+    def learner(self, env_steps: int | None = None) -> Any:
+        """Returns how sources and the oracle learn, in so many environment steps."""
         if self.soft is not None:
             return self.soft.learner(self.source, self.envs, self.scale.source_steps)
-        return on_policy(self.policy(), envs=self.envs)
+        decay = None if env_steps is None else -(-env_steps // (self.envs * ROLLOUT_STEPS))
+        return on_policy(self.policy(), envs=self.envs, learning_rate=LEARNING_RATE, epochs=EPOCHS, decay=decay)
 
-    def training(self, world: TaskFamily, distribution: TaskDistribution) -> Training:
-        """Returns how a source or the oracle is trained."""
-        steps = 64 if self.soft is None else STEPS
-        return Training(family=world, learner=self.learner(), distribution=distribution, envs=self.envs, steps=steps)
+    def training(self, world: TaskFamily, distribution: TaskDistribution, env_steps: int) -> Training:
+        """Returns how a source or the oracle is trained for so many environment steps."""
+        steps, learner = ROLLOUT_STEPS if self.soft is None else STEPS, self.learner(env_steps)
+        return Training(family=world, learner=learner, distribution=distribution, envs=self.envs, steps=steps)
 
     def tuning(self, method: str) -> FineTuning:
         """Returns how target episodes are learnt from: the same for every arm that learns from them.
@@ -255,7 +258,7 @@ class HeadStart:
 
     def transfer(self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False) -> Iterator[Finding]:
         """Trains a source and brings it to the target."""
-        training = self.training(self.source, distribution)
+        training = self.training(self.source, distribution, self.scale.source_steps)
         place = self.folder / "sources" / f"{kind}-{seed}"
         state = recalled(place, training.learner)
         if state is None:
@@ -302,8 +305,9 @@ class HeadStart:
             return
 
         def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
-            training = self.training(self.source, distribution)
-            after, _ = yield from self.learn(seed, "adapted", training, self.scale.oracle_steps // 2, state)
+            steps = self.scale.oracle_steps // 2
+            training = self.training(self.source, distribution, steps)
+            after, _ = yield from self.learn(seed, "adapted", training, steps, state)
             return self.learner().params(after)
 
         target, used = self.target("adapted", seed, max(self.shots))
@@ -326,7 +330,7 @@ class HeadStart:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
         family = self.build_target()
         distribution = Fixed(task=family.task())
-        training = self.training(family, distribution)
+        training = self.training(family, distribution, self.scale.oracle_steps)
         state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps, state)
         for scored in self.meet(seed, "oracle", state, (0,)):
             begun = int(used.finished) + self.envs  # an episode counts from its beginning
@@ -336,8 +340,13 @@ class HeadStart:
     def learn(
         self, seed: int, name: str, training: Training, env_steps: int, state: State | None = None
     ) -> Generator[Learning, None, tuple[State, episodes.Episodes]]:
-        """Trains and says how it goes; returns the learner's last state and the episodes that it took."""
+        """Trains and says how it goes; returns the learner's last state and the episodes that it took.
+
+        Who goes on from a state begins with the whole learning rate again.
+        """
         key = key_of(seed, name)
+        if state is not None and self.soft is None:
+            state = state._replace(updates=0 * state.updates)
         run, seen = training.start(key, state), episodes.start(training.envs)
         began = time.monotonic()
         for progress in train(training, run, env_steps):

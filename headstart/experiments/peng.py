@@ -110,7 +110,7 @@ def carried_out(
     workers = min(2, len(os.sched_getaffinity(0)))
     before = sum(piece_of(job, request.folder).exists() for job in jobs + best)  # what an interrupted run had measured
     found: dict[Job, dict[str, Any]] = {}
-    for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in jobs + best], workers):
+    for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in best + jobs], workers):
         found[job] = piece
         yield Step(len(found) / len(jobs + best), f"{job.world}, {job.name}, seed {job.seed}: {worth(piece):.1f}")
     about = {"steps": scale.steps, "seeds": list(seeds), "episodes": scale.episodes, "targets": list(TARGETS)}
@@ -213,6 +213,7 @@ def learnt(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> t
         epochs=EPOCHS,
         minibatch_size=MINIBATCH_SIZE,
         learning_rate=LEARNING_RATE,
+        decay=-(-steps // (RecurrentPPO.envs * ROLLOUT_STEPS)),
         privileged=ParameterSpace((*home.dynamics.values(), *home.rewards.values())),
     )
     training = Training(family=home, learner=learner, distribution=tasks, steps=ROLLOUT_STEPS)

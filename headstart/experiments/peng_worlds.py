@@ -35,7 +35,7 @@ class Arm(NamedTuple):
 
 ARMS: Mapping[str, Arm] = MappingProxyType(
     {
-        "recurrent": Arm("lstm"),
+        "recurrent": Arm("gru"),
         "history": Arm("history"),
         "feed-forward": Arm("none"),
         "no randomization": Arm("none", randomized=False),

@@ -1,0 +1,50 @@
+"""The main job: a source spends its whole learning rate, and who goes on from one begins with it again."""
+
+import jax
+import numpy as np
+
+from headstart.experiments.head_start import HeadStart, Scale
+from headstart.tasks.catalogue import family
+from headstart.tasks.fixed import Fixed
+
+PENDULUM = family("pendulum")
+
+
+def study(folder):
+    plain = Fixed(task=PENDULUM.task())
+    return HeadStart(
+        source=PENDULUM,
+        build_target=lambda: None,  # pyright: ignore[reportArgumentType]
+        nominal=plain,
+        randomized=plain,
+        shots=(0,),
+        scale=Scale(seeds=1, source_steps=2048, oracle_steps=1024, evaluation_episodes=1, experience_steps=64),
+        folder=folder,
+        envs=8,
+    )
+
+
+def finished(work):
+    """Runs a piece of work to its end and returns what it returns."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def test_the_learning_rate_falls_to_zero_over_just_the_steps_that_there_are(tmp_path):
+    one = study(tmp_path)
+    assert one.learner(2048).decay == 4 and one.learner(2049).decay == 5  # rollouts of 8 × 64 steps
+    assert one.training(PENDULUM, one.nominal, 2048).learner == one.learner(2048)
+    state, _ = finished(one.learn(0, "nominal", one.training(PENDULUM, one.nominal, 2048), 2048))
+    assert state.updates == 4
+
+
+def test_who_goes_on_from_a_source_learns_at_the_whole_rate_again(tmp_path):
+    one = study(tmp_path)
+    state, _ = finished(one.learn(0, "nominal", one.training(PENDULUM, one.nominal, 1024), 1024))
+    training = one.training(PENDULUM, one.nominal, 512)  # one update: without a new beginning its rate would be 0
+    after, _ = finished(one.learn(0, "oracle", training, 512, state))
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), after.params["actor"], state.params["actor"])
+    assert max(jax.tree.leaves(moved)) > 1e-3 and after.updates == 1
