@@ -60,7 +60,7 @@ class Scale:
 
     Attributes:
         seeds: independent repetitions.
-        steps: environment steps of each training.
+        steps: environment steps of each training; a world may take a share of them.
         episodes: of evaluation, on each target, and as many on the randomized simulation as on all targets.
         unmet: simulated robots inside of the ranges, and as many outside; an oracle learns on each.
         unmet_episodes: of evaluation on each of them.
@@ -121,7 +121,8 @@ def carried_out(
         arms = {arm: summed_up(those) for arm, those in pieces.items()}
         first, *others = arms
         order = compared(arms, pairs or [(first, other) for other in others])
-        worlds[name] = {"share_of_table_i": WORLDS[name].share, "arms": arms, "order": order}
+        steps = round(WORLDS[name].steps * scale.steps)
+        worlds[name] = {"share_of_table_i": WORLDS[name].share, "steps": steps, "arms": arms, "order": order}
         if best:
             theirs = {part: [found[job] for job in best if job.world == name and job.part == part] for part in UNMET}
             worlds[name]["unmet"] = held_to_oracles(pieces, theirs, scale.unmet_episodes)
@@ -205,7 +206,7 @@ def measured_oracle(job: Job, scale: Scale) -> dict[str, Any]:
 
 def learnt(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> tuple[Policy, Params]:
     """Trains a policy, the same way for every arm; returns it without exploration."""
-    world = WORLDS[job.world]
+    world, steps = WORLDS[job.world], round(WORLDS[job.world].steps * steps)
     policy = policy_with(job.arm.memory, home.observation, home.action)
     learner = RecurrentPPO(
         policy=dataclasses.replace(policy, initial_std=world.initial_std),

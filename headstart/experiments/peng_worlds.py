@@ -56,6 +56,7 @@ class World:
             learns nothing but to do less.
         discount: γ.
         success: how near the object must end to the goal, in m; None where there is nothing to succeed in.
+        steps: of a scale's environment steps, the share that is taken here: short episodes need fewer.
     """
 
     family: str
@@ -65,6 +66,7 @@ class World:
     initial_std: float
     discount: float
     success: float | None = None
+    steps: float = 1.0
 
 
 COMMON = {
@@ -84,6 +86,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
             initial_std=0.1,
             discount=0.95,
             success=0.07,
+            steps=0.5,
         ),
         "hopper": World(
             family="hopper",
