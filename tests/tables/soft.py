@@ -38,15 +38,17 @@ def settled(episodes, curves, threshold):
 def robot():
     """The same on a MuJoCo robot."""
     found = result("soft_pretraining_half_cheetah.json")
-    lines = ["| arm | got there | final return | return at home of its source |", "|---|---|---|---|"]
+    head = f"| arm | target episodes to {number(found['threshold'])} | got there | before the first episode | final return | "
+    lines = [head + "at home, its source |", "|---|---|---|---|---|---|"]
     for name, arm in found["arms"].items():
         source = found["sources"].get(name.partition(",")[0])
         home = spread(source["returns"]) if source else ""
-        lines.append(f"| {name} | {arm['reached']} of {arm['seeds']} | {spread(arm['final'])} | {home} |")
+        first = spread(summarize(np.array(arm["evaluated"])[:, 0]))
+        there = f"{arm['reached']} of {arm['seeds']}"
+        lines.append(f"| {name} | {spread(arm['time'])} | {there} | {first} | {spread(arm['final'])} | {home} |")
     made = f"{len(found['seeds'])} seeds; made by `{found['command']}`: "
-    return "\n".join(
-        [*lines, "", f"{made}[soft_pretraining_half_cheetah](../results/soft_pretraining_half_cheetah.json)."]
-    )
+    made += "[soft_pretraining_half_cheetah](../results/soft_pretraining_half_cheetah.json)."
+    return "\n".join([*lines, "", found["said"], "", made])
 
 
 def four_goals():
