@@ -69,7 +69,7 @@ SOURCE = "source"  # kind of the sealed folder that holds the state that a sourc
 SCALES = {
     "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=5, experience_steps=4_096),
     "small": Scale(
-        seeds=3, source_steps=524_288, oracle_steps=131_072, evaluation_episodes=10, experience_steps=16_384
+        seeds=3, source_steps=786_432, oracle_steps=131_072, evaluation_episodes=10, experience_steps=16_384
     ),
     "full": Scale(
         seeds=10, source_steps=2_000_000, oracle_steps=1_000_000, evaluation_episodes=50, experience_steps=65_536
