@@ -44,9 +44,10 @@ class Transfer:
     """An earlier run whose policy is the source, instead of pretraining."""
     fine_tune: Literal["on-policy", "off-policy"] = "on-policy"
     """How target episodes are learnt from: each batch once by PPO, or all of them many times by SAC."""
-    pretrain: Literal["plain", "soft"] = "plain"
-    """soft: every arm learns by SAC, sources at a constant temperature that falls while they are fine-tuned."""
-    anneal: str = "0.1,0.001,5000"
+    pretrain: Annotated[Literal["plain", "soft"] | None, tyro.conf.arg(metavar="{plain,soft}")] = None
+    """soft: every arm learns by SAC, sources at a constant temperature that falls while they are fine-tuned. Default:
+    soft for sources where that was shown to pay (point_run, half_cheetah_run), else plain."""
+    anneal: Annotated[str | None, tyro.conf.arg(metavar="START,END,STEPS")] = None
     """With --pretrain soft: temperature of pretraining, temperature at the end, gradient steps between the two."""
     adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """A JSON table that makes a target of other spaces fit the source; docs/environment.md says how to write one."""

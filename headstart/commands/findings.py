@@ -127,7 +127,7 @@ class Findings:
             arms=tuple(self.arms()),
             curves=tuple(self.curves()),
             extra={
-                "source_steps": self.study.scale.source_steps if self.study.given is None else 0,
+                "source_steps": self.study.source_steps if self.study.given is None else 0,
                 "attempts": self.study.attempt,
                 "lost_episodes": sum(lost.values()),  # begun on the target and cut by a crash, none of them learnt from
                 "command": command_line({"command": "transfer", "settings": self.settings}),

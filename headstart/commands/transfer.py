@@ -21,7 +21,7 @@ from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.diagnosed import diagnosis_lines
 from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
-from headstart.experiments.soft_start import SoftStart, read_schedule
+from headstart.experiments.soft_start import PLAIN, SHOWN, SoftStart, read_schedule
 from headstart.nets.policies import SquashedPolicy
 from headstart.options import Transfer, whole_numbers
 from headstart.report.page import write_report
@@ -189,8 +189,9 @@ class Plan:
 def settings_of(options: Transfer) -> dict[str, Any]:
     """Resolves the words of the command line to plain JSON. Raises `InputError` for numbers that cannot work."""
     count = SCALES[options.size].seeds if options.seeds is None else options.seeds
-    if options.pretrain == "soft":
-        read_schedule(options.anneal)
+    pretrain, anneal = pretraining_of(options)
+    if pretrain == "soft":
+        read_schedule(anneal)
     if not 1 <= count <= 1000 or not 0 <= options.seed < 1 << 31:
         raise InputError(f"--seeds {count} --seed {options.seed}: 1 to 1000 seeds are needed, the first from 0 up")
     return {
@@ -202,14 +203,24 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "seeds": list(range(options.seed, options.seed + count)),
         "randomize": options.randomize,
         "fine_tune": options.fine_tune,
-        "pretrain": options.pretrain,
-        "anneal": options.anneal,
+        "pretrain": pretrain,
+        "anneal": anneal,
         "adapter": None if options.adapter is None else read_adapter(options.adapter),
         "memory": options.memory,
         "adapt": options.adapt,
         "excite": options.excite,
         "deterministic": options.deterministic,
     }
+
+
+def pretraining_of(options: Transfer) -> tuple[str, str]:
+    """Returns how sources are pretrained, and the schedule: as asked for, else as was shown to be better."""
+    source = options.source.replace("-", "_")
+    combined = options.from_run is None and (options.memory, options.adapt, options.fine_tune) == (
+        "none", "none", "on-policy"
+    )  # fmt: skip
+    shown = "soft" if source in SHOWN and combined else "plain"
+    return options.pretrain or shown, options.anneal or SHOWN.get(source, PLAIN)
 
 
 def adapting(settings: dict[str, Any], source: Any) -> Any:

@@ -210,10 +210,15 @@ class HeadStart:
             return "sac"
         return "off-policy" if self.takes_over(method) else "ppo"
 
+    @property
+    def source_steps(self) -> int:
+        """Environment steps of each pretraining."""
+        return self.scale.source_steps if self.soft is None else self.soft.steps(self.scale.source_steps)
+
     def learner(self, env_steps: int | None = None) -> Any:
         """Returns how sources and the oracle learn, in so many environment steps."""
         if self.soft is not None:
-            return self.soft.learner(self.source, self.envs, self.scale.source_steps)
+            return self.soft.learner(self.source, self.envs, self.source_steps)
         decay = None if env_steps is None else -(-env_steps // (self.envs * ROLLOUT_STEPS))
         return on_policy(self.policy(), envs=self.envs, learning_rate=LEARNING_RATE, epochs=EPOCHS, decay=decay)
 
@@ -258,12 +263,12 @@ class HeadStart:
 
     def transfer(self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False) -> Iterator[Finding]:
         """Trains a source and brings it to the target."""
-        training = self.training(self.source, distribution, self.scale.source_steps)
+        training = self.training(self.source, distribution, self.source_steps)
         place = self.folder / "sources" / f"{kind}-{seed}"
         state = recalled(place, training.learner)
         if state is None:
-            state, _ = yield from self.learn(seed, kind, training, self.scale.source_steps)
-            sealed.write(place, SOURCE, self.scale.source_steps, state, {})
+            state, _ = yield from self.learn(seed, kind, training, self.source_steps)
+            sealed.write(place, SOURCE, self.source_steps, state, {})
         self.diagnose(seed, kind, state)
         if isinstance(self.randomized, Uniform):
             params, key = self.learner().params(state), key_of(seed, "splits")

@@ -1,6 +1,7 @@
 """`headstart transfer --pretrain soft`: sources learnt by SAC at a temperature, fine-tuned while it is annealed."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from headstart.errors import InputError
 from headstart.learn.replayed import Replayed
@@ -12,7 +13,13 @@ from headstart.transfer.soft import Softly
 from headstart.types import TaskFamily
 
 STEPS = 8  # of each environment between two updates of a source
-UPDATES_PER_STEP = 0.125  # of a source: its steps are abundant, time is not
+# as in the study of the robot: steps of a source are abundant, time is not
+UPDATES_PER_STEP, BATCH_SIZE, HIDDEN, LEARNING_RATE, POLYAK = 0.2, 128, (128, 128), 1e-3, 0.01
+FEWER = 6  # off policy a source learns from each step many times, and needs so many times fewer
+PLAIN = "0.1,0.001,5000"  # the schedule of a world of which nothing is known
+# Sources for which softness was shown to pay, with the schedules that paid (docs/soft_pretraining.md). What they have
+# in common is a reward for getting on in whichever way.
+SHOWN = MappingProxyType({"point_run": "1,0.001,3000", "half_cheetah_run": "0.2,0.001,10000"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +35,24 @@ class SoftStart:
 
     def policy(self, source: TaskFamily) -> SquashedPolicy:
         """Returns the policy that every arm learns."""
-        return SquashedPolicy(observation=source.observation, action=source.action)  # pyright: ignore[reportArgumentType]
+        return SquashedPolicy(
+            observation=source.observation,
+            action=source.action,  # pyright: ignore[reportArgumentType]
+            hidden=HIDDEN,
+        )
 
     def learner(self, source: TaskFamily, envs: int, steps: int) -> Replayed:
         """Returns how a source learns, with room for all of its steps."""
         updates = max(1, round(envs * STEPS * UPDATES_PER_STEP))
-        return Replayed(learner=self.sac(source), updates=updates, capacity=max(steps, 1000))
+        return Replayed(learner=self.sac(source), updates=updates, batch_size=BATCH_SIZE, capacity=max(steps, 1000))
+
+    def steps(self, on_policy: int) -> int:
+        """Returns how many steps a source takes where one that learns on policy takes so many."""
+        return max(1, on_policy // FEWER)
 
     def tuning(self, source: TaskFamily) -> Softly:
         """Returns how target episodes are learnt from."""
-        return Softly(learner=self.sac(source), schedule=self.schedule)
+        return Softly(learner=self.sac(source), schedule=self.schedule, batch_size=BATCH_SIZE)
 
     def sac(self, source: TaskFamily) -> SAC:
         """Returns the learner of both.
@@ -47,7 +62,14 @@ class SoftStart:
         """
         if isinstance(source.action, Discrete):
             raise InputError(f"--pretrain soft: {source.name!r} has discrete actions; leave --pretrain out")
-        return SAC(policy=self.policy(source), initial_temperature=self.schedule.start, temperature="fixed")
+        return SAC(
+            policy=self.policy(source),
+            critic_hidden=HIDDEN,
+            learning_rate=LEARNING_RATE,
+            polyak=POLYAK,
+            initial_temperature=self.schedule.start,
+            temperature="fixed",
+        )
 
 
 def read_schedule(text: str) -> LogLinear:

@@ -4,9 +4,12 @@ import jax
 import pytest
 
 from headstart.__main__ import main
+from headstart.commands.transfer import settings_of
 from headstart.errors import InputError
-from headstart.experiments.soft_start import SoftStart, read_schedule
+from headstart.experiments.soft_start import PLAIN, SHOWN, SoftStart, read_schedule
 from headstart.maths.schedules import LogLinear
+from headstart.options import Transfer
+from headstart.tasks.catalogue import family
 from headstart.tasks.pendulum import Pendulum
 
 
@@ -45,6 +48,28 @@ def test_the_command_line_refuses_before_anything_is_written(words, says, tmp_pa
     assert main(["transfer", "--source", "hopper", *words, "--out", str(out)]) == 2
     said = capsys.readouterr().err
     assert says in said and said.count("\n") == 1 and not (out / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ({"source": "hopper"}, ("plain", PLAIN)),
+        ({"source": "point_run"}, ("soft", "1,0.001,3000")),
+        ({"source": "half-cheetah-run"}, ("soft", "0.2,0.001,10000")),
+        ({"source": "point_run", "pretrain": "plain"}, ("plain", "1,0.001,3000")),
+        ({"source": "point_run", "anneal": "2,0.1,5"}, ("soft", "2,0.1,5")),
+        ({"source": "point_run", "memory": "gru"}, ("plain", "1,0.001,3000")),
+        ({"source": "hopper", "pretrain": "soft"}, ("soft", PLAIN)),
+    ],
+)
+def test_soft_is_the_default_where_it_was_shown_to_pay_and_nothing_speaks_against_it(words, expected):
+    settings = settings_of(Transfer(**words))
+    assert (settings["pretrain"], settings["anneal"]) == expected
+
+
+def test_every_source_of_which_something_was_shown_exists_and_its_schedule_can_be_read():
+    for name, schedule in SHOWN.items():
+        assert family(name).name == name and read_schedule(schedule).start > read_schedule(schedule).end
 
 
 def test_source_and_target_learn_alike():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from headstart.experiments.peng_unmet import judged
 from headstart.maths.statistics import paired_difference
 from tests.tables import result, spread
 from tests.tables.transfer import rows_of, title_of
@@ -80,25 +81,39 @@ def recovery():
 
 
 def memory():
-    """One row an arm of Peng's study, at two lengths of training."""
-    found = [result(name) for name in ("peng_hopper.json", "peng_hopper_million.json")]
-    heads = [f"{where}, {one['steps']:,} steps" for one in found for where in ("in simulation", "on the targets")]
-    lines = [f"| arm | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
-    for name in found[0]["worlds"]["hopper"]["arms"]:
-        arms = [one["worlds"]["hopper"]["arms"][name] for one in found]
-        cells = [spread({"iqm": arm[at]["value"], **arm[at]}) for arm in arms for at in ("home", "target")]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    said = [
-        f"`{one['command']}` ({len(one['seeds'])} seeds, {len(one['targets'])} targets, {one['episodes']} episodes on "
-        "each)"
-        for one in found
+    """Peng's study: a table for each world, what beat what, and how much of an oracle's return that was."""
+    parts = []
+    for world in ("hopper", "pusher"):
+        found = result(f"peng_{world}.json")
+        parts += [*of_world(world, found), ""]
+    return "\n".join(parts[:-1])
+
+
+def of_world(world, found):
+    """Returns the lines of one world."""
+    one = found["worlds"][world]
+    unmet = one["unmet"]["parts"]
+    inside, outside = (f"{len(unmet[part]['oracle'])} robots" for part in ("interpolation", "extrapolation"))
+    lines = [
+        f"| {world}, {one['steps']:,} steps | return in simulation | return on Gymnasium's targets | "
+        f"share of the oracle inside the ranges, {inside} | outside, {outside} |",
+        "|---|---|---|---|---|",
     ]
-    steps, order = found[1]["steps"], found[1]["worlds"]["hopper"]["order"]
+    for name, arm in one["arms"].items():
+        returns = [spread({"iqm": arm[at]["value"], **arm[at]}) for at in ("home", "target")]
+        shares = [percent(unmet[part]["arms"][name]["share"]) for part in ("interpolation", "extrapolation")]
+        lines.append(f"| {name} | {' | '.join([*returns, *shares])} |")
     pairs = "; ".join(
-        f"{one['expected_better']} above {one['expected_worse']} {one['difference']['value']:+.0f} "
-        f"[{one['difference']['low']:.0f}, {one['difference']['high']:.0f}]{' (shown)' * one['shown']}"
-        for one in order
+        f"{row['expected_better']} above {row['expected_worse']} {row['difference']['value']:+.3g} "
+        f"[{row['difference']['low']:.3g}, {row['difference']['high']:.3g}]{' (shown)' * row['shown']}"
+        for row in one["order"]
     )
-    lines += ["", f"On the targets, paired by seed, after {steps:,} steps: {pairs}."]
-    made = "[peng_hopper](../results/peng_hopper.json), [peng_hopper_million](../results/peng_hopper_million.json)"
-    return "\n".join([*lines, "", f"Made by {' and '.join(said)}: {made}."])
+    said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
+    said += f"{one['unmet']['episodes']} on each robot"
+    made = f"Made by `{found['command']}` ({said}): [peng_{world}](../results/peng_{world}.json)."
+    return [*lines, "", f"Paired by seed, on the targets: {pairs}. {judged(unmet).capitalize()}.", "", made]
+
+
+def percent(share):
+    """Writes a share and its interval."""
+    return "" if share is None else f"{share['value']:.0%} [{share['low']:.0%}, {share['high']:.0%}]"

@@ -1,5 +1,6 @@
 """The README's first look at every claim of the lecture: one row each, from the same files as the pages."""
 
+from headstart.experiments.peng_table import compared
 from headstart.maths.statistics import summarize
 from tests.tables import number, result, spread
 from tests.tables.adaptation import share
@@ -64,10 +65,8 @@ def randomized():
     arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper.json")["arms"]}
     nominal, spread_out = arms["zero-shot nominal", 0], arms["zero-shot randomized", 0]
     clear = "" if spread_out["low"] > nominal["high"] else ": the intervals overlap, no proof"
-    longer = result("peng_hopper_million.json")
-    with_it, without = (
-        longer["worlds"]["hopper"]["arms"][arm]["target"] for arm in ("feed-forward", "no randomization")
-    )
+    longer = result("peng_hopper.json")["worlds"]["hopper"]
+    with_it, without = (longer["arms"][arm]["target"] for arm in ("feed-forward", "no randomization"))
     with_it, without = ({"iqm": of["value"], **of} for of in (with_it, without))
     return (
         "domain randomization",
@@ -79,13 +78,17 @@ def randomized():
 
 def memory():
     """Sim2real with domain randomization: policies that remember."""
-    arms = result("peng_hopper_million.json")["worlds"]["hopper"]["arms"]
-    one, other = ({"iqm": arms[arm]["target"]["value"], **arms[arm]["target"]} for arm in ("recurrent", "feed-forward"))
-    return (
-        "policies that remember, on randomized dynamics",
-        f"not shown: recurrent {spread(one)}, feed-forward {spread(other)}, and slower to learn",
-        "adaptation",
-    )
+    said = []
+    for world in ("hopper", "pusher"):
+        one = result(f"peng_{world}.json")["worlds"][world]
+        (row,) = (row for row in compared(one["arms"], [("recurrent", "feed-forward")]))
+        difference = row["difference"]
+        shown = "shown" if row["shown"] else "not shown"
+        said.append(
+            f"{world}: {shown}, recurrent against feed-forward {difference['value']:+.3g} "
+            f"[{difference['low']:.3g}, {difference['high']:.3g}]"
+        )
+    return "policies that remember, on randomized dynamics", "; ".join(said), "adaptation"
 
 
 def adapted():

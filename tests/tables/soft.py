@@ -38,8 +38,8 @@ def settled(episodes, curves, threshold):
 def robot():
     """The same on a MuJoCo robot."""
     found = result("soft_pretraining_half_cheetah.json")
-    head = f"| arm | target episodes to {number(found['threshold'])} | got there | before the first episode | final return | "
-    lines = [head + "at home, its source |", "|---|---|---|---|---|---|"]
+    head = f"| arm | target episodes to {number(found['threshold'])} | got there | before the first episode | "
+    lines = [head + "final return | at home, its source |", "|---|---|---|---|---|---|"]
     for name, arm in found["arms"].items():
         source = found["sources"].get(name.partition(",")[0])
         home = spread(source["returns"]) if source else ""
