@@ -11,6 +11,7 @@ import gymnasium
 from headstart.errors import InputError, unknown
 from headstart.tasks.gymnasium_spaces import action_space, leaves, to_json
 from headstart.tasks.gymnasium_vector import autoreset_mode
+from headstart.tasks.register import register
 
 
 def load(source: str) -> Callable[..., Any]:
@@ -26,6 +27,7 @@ def load(source: str) -> Callable[..., Any]:
     if not module or not name:
         raise InputError(f"target {source!r}: write gym:ID, as in gym:Hopper-v5, or package.module:function")
     if module == "gym":
+        register()  # so that our own families are among the ids, by which one of them can be another's target
         return lambda **arguments: gymnasium.make(name, disable_env_checker=True, **arguments)
     if os.getcwd() not in sys.path:  # the console script leaves it out, and that is where a user's own file lies
         sys.path.append(os.getcwd())

@@ -100,6 +100,13 @@ def test_same_seeds_same_bits_wherever_the_environment_lives(isolate):
     assert (first[:, 0] != trajectory(False, 3)[:, 0]).any()
 
 
+def test_a_family_of_ours_can_be_a_target_in_a_process_of_its_own():
+    world = GymnasiumFamily(source="gym:headstart/PointUMaze-v0")
+    state = world.reset(np.array([3]), world.start(1), world.task(), np.ones(1, bool))
+    assert np.isfinite(world.step(None, state, np.zeros((1, 2), np.float32), np.ones(1, bool)).reward).all()
+    world.close(state)
+
+
 def test_what_was_seen_does_not_change_afterwards():
     world = family("counting")
     state = started(world)
