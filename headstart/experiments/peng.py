@@ -28,7 +28,7 @@ from headstart.experiments.claims import Reproduced, Request, Step, Work
 from headstart.experiments.head_start import key_of
 from headstart.experiments.peng_table import compared, summed_up, table
 from headstart.experiments.peng_unmet import held_to_oracles
-from headstart.experiments.peng_worlds import ARMS, UNMET, WORLDS, Arm, World, distribution_of, unmet
+from headstart.experiments.peng_worlds import ARMS, INSIDE, UNMET, WORLDS, Arm, World, distribution_of, unmet
 from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.nets.memory import policy_with
 from headstart.nets.random_actions import RandomActions
@@ -47,8 +47,10 @@ from headstart.types import Params, Policy, Rollout, Task, TaskDistribution, Tas
 
 LIMIT = 1 << 20
 ROLLOUT_STEPS = 64
-# equal for all arms; steps of the world are what is scarce here, so more is made of each than by the defaults
-EPOCHS, MINIBATCH_SIZE, LEARNING_RATE = 8, 512, 7e-4
+# Steps of the world are what is scarce here, so more is made of each than by the defaults. Rows of a chunk resemble each
+# other: for memories larger minibatches, of longer chunks, were better (seeds 100 and 101), for a policy without not.
+EPOCHS, LEARNING_RATE = 8, 7e-4
+PLAIN_BATCH, BATCH = {"minibatch_size": 512, "chunk": 16}, {"minibatch_size": 2048, "chunk": 32}
 OBJECT, GOAL = slice(17, 20), slice(20, 23)  # in what the pusher sees
 TARGETS = (0, 1, 2)
 ORACLE = Arm("none", randomized=False)
@@ -62,7 +64,7 @@ class Scale:
         seeds: independent repetitions.
         steps: environment steps of each training; a world may take a share of them.
         episodes: of evaluation, on each target, and as many on the randomized simulation as on all targets.
-        unmet: simulated robots inside of the ranges, and as many outside; an oracle learns on each.
+        unmet: simulated robots inside of the ranges, on each of which an oracle learns, and as many outside.
         unmet_episodes: of evaluation on each of them.
     """
 
@@ -97,7 +99,7 @@ def carried_out(
         request: what the user asked for; `source` names the one world that is meant.
         rows: the arms of each world.
         pairs: which arm is expected to be better than which; by default the first than each of the others.
-        oracles: whether an oracle learns on each unmet robot, and every arm is held to it.
+        oracles: whether an oracle learns on each unmet robot inside of the ranges, and every arm is held to it.
     """
     wanted = request.given.get("source")
     if wanted is not None and wanted not in WORLDS:
@@ -124,25 +126,26 @@ def carried_out(
         steps = round(WORLDS[name].steps * scale.steps)
         worlds[name] = {"share_of_table_i": WORLDS[name].share, "steps": steps, "arms": arms, "order": order}
         if best:
-            theirs = {part: [found[job] for job in best if job.world == name and job.part == part] for part in UNMET}
-            worlds[name]["unmet"] = held_to_oracles(pieces, theirs, scale.unmet_episodes)
+            theirs = [found[job] for job in best if job.world == name]
+            there = held_to_oracles(pieces, theirs, scale.unmet_episodes)
+            inside = {arm: {"target": row[INSIDE]} for arm, row in there["arms"].items()}
+            worlds[name]["unmet"] = {**there, "order": compared(inside, pairs or [])}
     return Reproduced(table(worlds), {**about, "worlds": worlds})
 
 
 class Job(NamedTuple):
-    """One training and its evaluation; an oracle's is on one unmet robot, the number `row` of its part."""
+    """One training and its evaluation; an oracle's is on one of the unmet robots inside of the ranges, its `row`."""
 
     world: str
     name: str
     arm: Arm
     seed: int
-    part: str | None = None
-    row: int = 0
+    row: int | None = None
 
 
 def oracles_of(world: str, scale: Scale, seed: int) -> list[Job]:
-    """Lists an oracle for each unmet robot of a world."""
-    return [Job(world, f"oracle {part} {row}", ORACLE, seed, part, row) for part in UNMET for row in range(scale.unmet)]
+    """Lists an oracle for each unmet robot of a world inside of the ranges."""
+    return [Job(world, f"oracle {INSIDE} {row}", ORACLE, seed, row) for row in range(scale.unmet)]
 
 
 def piece_of(job: Job, folder: Path) -> Path:
@@ -160,7 +163,7 @@ def kept(job: Job, scale: Scale, folder: Path) -> Iterator[tuple[Job, dict[str, 
     path = piece_of(job, folder)
     if path.exists():
         piece = read_json(path, LIMIT, path.name)
-    elif job.part is not None:
+    elif job.row is not None:
         piece = measured_oracle(job, scale)
         disk.replace_file(path, strict_json.encode(piece) + b"\n")
     else:
@@ -194,8 +197,7 @@ def measured(job: Job, scale: Scale, ledger: Ledger) -> dict[str, Any]:
 def measured_oracle(job: Job, scale: Scale) -> dict[str, Any]:
     """Trains a policy on one unmet robot and says what it is worth there, and what random actions are."""
     world, home = WORLDS[job.world], family(WORLDS[job.world].family)
-    robots = unmet(home, world, scale.unmet)[job.part or UNMET[0]]
-    robot = jax.tree.map(lambda leaf: leaf[job.row], robots)
+    robot = jax.tree.map(lambda leaf: leaf[job.row], unmet(home, world, scale.unmet)[INSIDE])
     greedy, params = learnt(job, home, scale.steps, Fixed(task=robot))
     alone, nobody = jax.tree.map(lambda leaf: leaf[None], robot), RandomActions(action=home.action)
     return {
@@ -212,7 +214,7 @@ def learnt(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> t
         policy=dataclasses.replace(policy, initial_std=world.initial_std),
         discount=world.discount,
         epochs=EPOCHS,
-        minibatch_size=MINIBATCH_SIZE,
+        **(PLAIN_BATCH if job.arm.memory == "none" else BATCH),
         learning_rate=LEARNING_RATE,
         decay=-(-steps // (RecurrentPPO.envs * ROLLOUT_STEPS)),
         privileged=ParameterSpace((*home.dynamics.values(), *home.rewards.values())),

@@ -6,37 +6,40 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from headstart.maths.statistics import Interval
+from headstart.experiments.peng_worlds import INSIDE, UNMET
+from headstart.maths.statistics import Interval, bootstrap_interval
 
 RESAMPLES, SEED = 10_000, 20211
 ENOUGH, LITTLE = 0.9, 0.6  # of the oracle: with memory at least, without randomization at most
 MEMORIES = ("recurrent", "history")
+PLACES = "inside", "outside"
 
 
 def held_to_oracles(
-    pieces: Mapping[str, Sequence[Mapping[str, Any]]], oracles: Mapping[str, Sequence[Mapping[str, Any]]], episodes: int
+    pieces: Mapping[str, Sequence[Mapping[str, Any]]], oracles: Sequence[Mapping[str, Any]], episodes: int
 ) -> dict[str, Any]:
-    """Sums up all arms by the part of the robots, inside or outside of the randomized ranges.
+    """Sums up what every arm is worth on robots inside and outside of the randomized ranges.
 
     Args:
         pieces: of each arm, one for each seed, with `unmet`: mean returns on each robot, by part.
-        oracles: of each part, one for each robot: `oracle` and `random`, mean returns.
+        oracles: one for each robot inside: `oracle` and `random`, mean returns.
         episodes: behind each mean.
 
     Returns:
-        For each part: returns of the oracles and of random actions on each robot, and of each arm the share of the
-        oracle's return (`share`) with its 95 % interval, and its mean return in each seed.
+        Returns of the oracles and of random actions on each robot inside; and of each arm the return inside and
+        outside, over seeds, and the share of the oracle's return inside, with their 95 % intervals.
     """
-    found: dict[str, Any] = {"episodes": episodes, "parts": {}}
-    for part, rows in oracles.items():
-        best, random = (np.array([row[who] for row in rows]) for who in ("oracle", "random"))
-        arms = {}
-        for name, those in pieces.items():
-            ours = np.array([piece["unmet"][part] for piece in those])
-            held = share(ours, best, random)
-            arms[name] = {"share": held and held._asdict(), "per_seed": ours.mean(axis=1).tolist()}
-        found["parts"][part] = {"oracle": best.tolist(), "random": random.tolist(), "arms": arms}
-    return found
+    best, random = (np.array([row[who] for row in oracles]) for who in ("oracle", "random"))
+    arms: dict[str, Any] = {}
+    for name, those in pieces.items():
+        arms[name] = {}
+        for part in UNMET:
+            per_seed = np.array([np.mean(piece["unmet"][part]) for piece in those])
+            arms[name][part] = {**bootstrap_interval(per_seed[:, None])._asdict(), "per_seed": per_seed.tolist()}
+        held = share(np.array([piece["unmet"][INSIDE] for piece in those]), best, random)
+        arms[name]["share"] = held and held._asdict()
+    robots = {part: len(next(iter(pieces.values()))[0]["unmet"][part]) for part in UNMET}
+    return {"episodes": episodes, "robots": robots, "oracle": best.tolist(), "random": random.tolist(), "arms": arms}
 
 
 def share(
@@ -63,25 +66,26 @@ def share(
     )
 
 
-def judged(parts: Mapping[str, Any]) -> str:
+def judged(found: Mapping[str, Any]) -> str:
     """Says whether, inside of the ranges, memory is worth nearly an oracle where no randomization is worth little."""
-    inside = {name: arm["share"] for name, arm in parts["interpolation"]["arms"].items()}
-    if None in inside.values():
+    shares = {name: arm["share"] for name, arm in found["arms"].items()}
+    if None in shares.values():
         return "the oracles learnt nothing in so few steps"
-    name = max(MEMORIES, key=lambda name: inside[name]["value"])
-    best, plain = inside[name]["value"], inside["no randomization"]["value"]
+    name = max(MEMORIES, key=lambda name: shares[name]["value"])
+    best, plain = shares[name]["value"], shares["no randomization"]["value"]
     said = "met" if best >= ENOUGH and plain <= LITTLE else "not met"
     ours, theirs = f"{best:.0%} (goal: {ENOUGH:.0%})", f"{plain:.0%} (goal: at most {LITTLE:.0%})"
     return f"of the oracle inside the ranges: {name} {ours}, no randomization {theirs}: {said}"
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
-    """Writes the shares as text."""
-    parts = found["parts"]
-    rows = [f"{'share of the oracle':20}" + "".join(f"{part:>28}" for part in parts)]
-    for name in parts["interpolation"]["arms"]:
-        rows.append(f"{name:20}" + "".join(f"{spread(one['arms'][name]['share']):>28}" for one in parts.values()))
-    return [*rows, judged(parts)]
+    """Writes what the arms were worth as text."""
+    heads = [f"{count} robots {place}" for count, place in zip(found["robots"].values(), PLACES, strict=True)]
+    rows = [f"{'':20}" + "".join(f"{head:>28}" for head in (*heads, "of the oracle, inside"))]
+    for name, arm in found["arms"].items():
+        cells = [f"{arm[part]['value']:.1f} [{arm[part]['low']:.1f}, {arm[part]['high']:.1f}]" for part in UNMET]
+        rows.append(f"{name:20}" + "".join(f"{cell:>28}" for cell in (*cells, spread(arm["share"]))))
+    return [*rows, judged(found)]
 
 
 def spread(held: Mapping[str, float] | None) -> str:

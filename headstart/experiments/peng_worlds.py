@@ -21,7 +21,7 @@ from headstart.types import Task, TaskDistribution, TaskFamily
 
 FACTORS = ("mass:*", "damping:*", "friction:floor", "gear:*")  # of Table I, whose powers are taken
 LATENCY = (0.0, 2.0)  # control steps, drawn for each episode; their robot's own latency is not in their table
-UNMET = ("interpolation", "extrapolation")
+INSIDE, OUTSIDE = UNMET = ("interpolation", "extrapolation")
 FROZEN = 1710  # the seed of the robots that no policy trains on
 
 

@@ -100,12 +100,12 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
                 return end.value
 
     first = finish(peng.reproduce(request))
-    pieces = 2 * len(ARMS) + 2  # and an oracle inside, one outside
+    pieces = 2 * len(ARMS) + 1  # and an oracle
     assert len(asked) == pieces and list(first.result["worlds"]) == ["hopper"]
     again = finish(peng.reproduce(request)).result
     assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, pieces)
     assert again["worlds"] == first.result["worlds"] and len(asked) == pieces
-    inside = first.result["worlds"]["hopper"]["unmet"]["parts"]["interpolation"]
+    inside = first.result["worlds"]["hopper"]["unmet"]
     assert inside["arms"]["recurrent"]["share"] == {"value": 0.5, "low": 0.5, "high": 0.5}
     assert "of the oracle inside the ranges: recurrent 50%" in first.table
     for above, below in pairwise(ARMS):
@@ -132,7 +132,7 @@ def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_p
 
 
 def test_an_oracle_learns_and_is_held_to_random_actions_on_its_own_robot():
-    job = Job("hopper", "oracle extrapolation 0", peng.ORACLE, 0, "extrapolation", 0)
+    job = Job("hopper", "oracle 0", peng.ORACLE, 0, 0)
     piece = measured_oracle(job, SCALES["tiny"])
     assert sorted(piece) == ["oracle", "random"] and np.isfinite(list(piece.values())).all()
 
@@ -158,11 +158,13 @@ def test_the_share_of_an_oracle_by_hand():
     assert held is not None and held.value == pytest.approx(5 / 15) and held.low <= held.value <= held.high
     assert share(ours, random, random) is None
     assert share(ours, np.array([10.0, 9.0]), random) is None, "one oracle of two is below random actions"
-    pieces = {name: [{"unmet": {"interpolation": row}} for row in ours] for name in ARMS}
-    found = held_to_oracles(
-        pieces, {"interpolation": [{"oracle": 10.0, "random": 0.0}, {"oracle": 30.0, "random": 10.0}]}, 3
-    )
-    assert found["parts"]["interpolation"]["arms"]["recurrent"]["per_seed"] == [10.0, 10.0]
+    pieces = {
+        name: [{"unmet": {"interpolation": row, "extrapolation": [seed]}} for seed, row in enumerate(ours)]
+        for name in ARMS
+    }
+    found = held_to_oracles(pieces, [{"oracle": 10.0, "random": 0.0}, {"oracle": 30.0, "random": 10.0}], 3)
+    assert found["arms"]["recurrent"]["interpolation"]["per_seed"] == [10.0, 10.0]
+    assert found["arms"]["history"]["extrapolation"]["value"] == 0.5
     said = lines(found)
     assert (
         said[1].startswith("recurrent") and "33%" in said[1] and said[-1].endswith("33% (goal: at most 60%): not met")

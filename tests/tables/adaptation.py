@@ -92,26 +92,40 @@ def memory():
 def of_world(world, found):
     """Returns the lines of one world."""
     one = found["worlds"][world]
-    unmet = one["unmet"]["parts"]
-    inside, outside = (f"{len(unmet[part]['oracle'])} robots" for part in ("interpolation", "extrapolation"))
+    unmet = one["unmet"]
+    inside, outside = unmet["robots"].values()
     lines = [
-        f"| {world}, {one['steps']:,} steps | return in simulation | return on Gymnasium's targets | "
-        f"share of the oracle inside the ranges, {inside} | outside, {outside} |",
-        "|---|---|---|---|---|",
+        f"| {world}, {one['steps']:,} steps | randomized simulation | Gymnasium's targets | {inside} robots inside the "
+        f"ranges | share of their oracles | {outside} robots outside |",
+        "|---|---|---|---|---|---|",
     ]
     for name, arm in one["arms"].items():
-        returns = [spread({"iqm": arm[at]["value"], **arm[at]}) for at in ("home", "target")]
-        shares = [percent(unmet[part]["arms"][name]["share"]) for part in ("interpolation", "extrapolation")]
-        lines.append(f"| {name} | {' | '.join([*returns, *shares])} |")
-    pairs = "; ".join(
+        there = unmet["arms"][name]
+        home, target, near, far = (
+            spread({"iqm": of["value"], **of})
+            for of in (arm["home"], arm["target"], there["interpolation"], there["extrapolation"])
+        )
+        lines.append(f"| {name} | {home} | {target} | {near} | {percent(there['share'])} | {far} |")
+    on_targets, inside = ordered(one["order"]), ordered(unmet["order"])
+    said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
+    said += f"{unmet['episodes']} on each robot"
+    made = f"Made by `{found['command']}` ({said}): [peng_{world}](../results/peng_{world}.json)."
+    return [
+        *lines,
+        "",
+        f"Paired by seed, on the targets: {on_targets}. Inside: {inside}. {judged(unmet).capitalize()}.",
+        "",
+        made,
+    ]
+
+
+def ordered(order):
+    """Writes which arm was above which, and by how much."""
+    return "; ".join(
         f"{row['expected_better']} above {row['expected_worse']} {row['difference']['value']:+.3g} "
         f"[{row['difference']['low']:.3g}, {row['difference']['high']:.3g}]{' (shown)' * row['shown']}"
-        for row in one["order"]
+        for row in order
     )
-    said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
-    said += f"{one['unmet']['episodes']} on each robot"
-    made = f"Made by `{found['command']}` ({said}): [peng_{world}](../results/peng_{world}.json)."
-    return [*lines, "", f"Paired by seed, on the targets: {pairs}. {judged(unmet).capitalize()}.", "", made]
 
 
 def percent(share):
