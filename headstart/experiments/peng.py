@@ -47,7 +47,7 @@ from headstart.types import Params, Policy, Rollout, Task, TaskDistribution, Tas
 
 LIMIT = 1 << 20
 ROLLOUT_STEPS = 64
-# Steps of the world are what is scarce here, so more is made of each than by the defaults. Rows of a chunk are much alike:
+# Steps of the world are what is scarce here, so more is made of each than by the defaults. Rows of a chunk are alike:
 # memories learnt better from larger minibatches of longer chunks (seeds 100 and 101), a policy without did not.
 EPOCHS, LEARNING_RATE = 8, 7e-4
 ROWS, ROWS_OF_MEMORIES = (512, 16), (2048, 32)
