@@ -8,7 +8,8 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 from headstart.errors import Fault, InputError, Interrupted
 
@@ -51,6 +52,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return say(f"internal error, {type(error).__name__}: {one_line(error)}; please report {report.name}", 1)
 
 
+def script() -> NoReturn:
+    """Runs the command of this process and ends the process with its exit status.
+
+    After an interruption a thread may still be inside a long computation. Python, on its way out, would end such a
+    thread as soon as it comes back, in the midst of C++ that then aborts the process: status 134 and two lines of noise.
+    """
+    status = main()
+    if any(thread.daemon and thread is not threading.current_thread() for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 @contextmanager
 def plain_warnings() -> Iterator[None]:
     """Has each warning be one line for a user, without the place in the code that it comes from."""
@@ -89,4 +105,4 @@ def one_line(message: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

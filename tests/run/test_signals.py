@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -80,3 +82,22 @@ def test_outside_of_the_main_thread_nothing_is_installed():
     thread.start()
     thread.join()
     assert seen == [(False, True)]
+
+
+def test_a_thread_that_is_still_computing_does_not_change_the_exit_status(tmp_path):
+    """Python's own way out would have such a thread abort the process inside XLA: status 134."""
+    code = """
+import sys, threading
+sys.argv = ["headstart", "list"]
+import jax, jax.numpy as jnp
+from headstart.__main__ import script
+product = jax.jit(lambda x: jnp.tanh(x @ x))
+x = product(jnp.ones((300, 300)))
+def compute():
+    while True:
+        product(x).block_until_ready()
+threading.Thread(target=compute, daemon=True).start()
+script()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "") and "hopper" in ended.stdout
