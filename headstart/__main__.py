@@ -56,7 +56,7 @@ def script() -> NoReturn:
     """Runs the command of this process and ends the process with its exit status.
 
     After an interruption a thread may still be inside a long computation. Python, on its way out, would end such a
-    thread as soon as it comes back, in the midst of C++ that then aborts the process: status 134 and two lines of noise.
+    thread as soon as it comes back, in the midst of C++ that then aborts: status 134 and two lines of noise.
     """
     status = main()
     if any(thread.daemon and thread is not threading.current_thread() for thread in threading.enumerate()):
