@@ -20,7 +20,8 @@ import numpy as np
 
 from headstart.adapt.randomize import preset
 from headstart.data.collect import begin, collect, play
-from headstart.experiments.head_start import SCALES, HeadStart, key_of
+from headstart.experiments.head_start import HeadStart, key_of
+from headstart.experiments.scales import SCALES
 from headstart.maths.statistics import bootstrap_interval, paired_difference
 from headstart.run import sealed
 from headstart.run.ledger import Ledger

@@ -20,7 +20,8 @@ from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.diagnosed import diagnosis_lines
-from headstart.experiments.head_start import SCALES, Finished, HeadStart, Learning
+from headstart.experiments.head_start import Finished, HeadStart, Learning
+from headstart.experiments.scales import SCALES
 from headstart.experiments.soft_start import PLAIN, SHOWN, SoftStart, read_schedule
 from headstart.nets.policies import SquashedPolicy
 from headstart.options import Transfer, whole_numbers

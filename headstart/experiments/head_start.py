@@ -26,6 +26,7 @@ from headstart.data.collect import begin, collect, play
 from headstart.experiments.adapted import Adapted, AdaptedArm
 from headstart.experiments.diagnosed import diagnosed, write_diagnosis
 from headstart.experiments.on_splits import on_splits, write_splits
+from headstart.experiments.scales import Scale
 from headstart.experiments.soft_start import STEPS, SoftStart
 from headstart.learn.on_policy import on_policy
 from headstart.nets.memory import MemoryName, policy_with
@@ -43,38 +44,9 @@ from headstart.transfer.policy import Graft, require_same_spaces
 from headstart.transfer.protocol import FewShot, Shot
 from headstart.types import HostFamily, Learner, Params, Policy, State, TaskDistribution, TaskFamily
 
-
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    """How much of everything; the one dial.
-
-    Attributes:
-        seeds: independent repetitions.
-        source_steps: environment steps of each pretraining.
-        oracle_steps: environment steps of the oracle on the target.
-        evaluation_episodes: for each method, k and seed.
-        experience_steps: of a source at home, that an off-policy learner is given.
-    """
-
-    seeds: int
-    source_steps: int
-    oracle_steps: int
-    evaluation_episodes: int
-    experience_steps: int
-
-
 ROLLOUT_STEPS = 64
 LEARNING_RATE, EPOCHS = 7e-4, 8  # of sources: their steps are counted, so more is made of each than by the defaults
 SOURCE = "source"  # kind of the sealed folder that holds the state that a source ended in
-SCALES = {
-    "tiny": Scale(seeds=1, source_steps=32_768, oracle_steps=8_192, evaluation_episodes=5, experience_steps=4_096),
-    "small": Scale(
-        seeds=3, source_steps=786_432, oracle_steps=131_072, evaluation_episodes=10, experience_steps=16_384
-    ),
-    "full": Scale(
-        seeds=10, source_steps=2_000_000, oracle_steps=1_000_000, evaluation_episodes=50, experience_steps=65_536
-    ),
-}
 
 
 class Learning(NamedTuple):
@@ -213,12 +185,20 @@ class HeadStart:
     @property
     def source_steps(self) -> int:
         """Environment steps of each pretraining."""
-        return self.scale.source_steps if self.soft is None else self.soft.steps(self.scale.source_steps)
+        if self.soft is not None:
+            return self.soft.steps(self.scale.source_steps)
+        return self.scale.source_steps if self.adaptation is None else self.scale.open_steps
 
     def learner(self, env_steps: int | None = None) -> Any:
-        """Returns how sources and the oracle learn, in so many environment steps."""
+        """Returns how sources and the oracle learn, in so many environment steps.
+
+        Where the learning rate falls to zero a policy comes to rest, surer of itself and better where it has learnt. A
+        source that is to go on in an adapted simulator must not: see docs/log.md, "Rest".
+        """
         if self.soft is not None:
             return self.soft.learner(self.source, self.envs, self.source_steps)
+        if self.adaptation is not None:
+            return on_policy(self.policy(), envs=self.envs)
         decay = None if env_steps is None else -(-env_steps // (self.envs * ROLLOUT_STEPS))
         return on_policy(self.policy(), envs=self.envs, learning_rate=LEARNING_RATE, epochs=EPOCHS, decay=decay)
 

@@ -7,10 +7,12 @@ import pytest
 
 from headstart.__main__ import main
 from headstart.commands import transfer
-from headstart.experiments.head_start import SCALES, Scale
+from headstart.experiments.scales import SCALES, Scale
 from headstart.run.summary import read_summary
 
-SMALL = Scale(seeds=2, source_steps=8_192, oracle_steps=4_096, evaluation_episodes=3, experience_steps=1_024)
+SMALL = Scale(
+    seeds=2, source_steps=8_192, open_steps=8_192, oracle_steps=4_096, evaluation_episodes=3, experience_steps=1_024
+)
 WORDS = ["transfer", "--source", "pendulum", "--target", "gym:Pendulum-v1", "--size", "tiny", "--shots", "0,1,2"]
 
 

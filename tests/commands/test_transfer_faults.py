@@ -11,7 +11,7 @@ import pytest
 from headstart.__main__ import main
 from headstart.commands.settings import policy_of
 from headstart.commands.transfer import Plan, settings_of
-from headstart.experiments.head_start import SCALES, Scale
+from headstart.experiments.scales import SCALES, Scale
 from headstart.options import Transfer
 from headstart.run import bundle
 from headstart.run.summary import read_summary
@@ -20,11 +20,13 @@ from headstart.tasks.catalogue import family
 from headstart.tasks.gymnasium_world import GymnasiumFamily
 from tests.run import children
 
-SMALL = Scale(seeds=1, source_steps=4_096, oracle_steps=4_096, evaluation_episodes=3, experience_steps=1_024)
+SMALL = Scale(
+    seeds=1, source_steps=4_096, open_steps=4_096, oracle_steps=4_096, evaluation_episodes=3, experience_steps=1_024
+)
 CHILD = """
 import os, sys
 os.environ["DEAR_PENDULUM"] = sys.argv[1]
-from headstart.experiments.head_start import SCALES
+from headstart.experiments.scales import SCALES
 import tests.commands.test_transfer_faults as test
 SCALES["tiny"] = test.SMALL
 from headstart.__main__ import main

@@ -1,9 +1,12 @@
 """The main job: a source spends its whole learning rate, and who goes on from one begins with it again."""
 
+import dataclasses
+
 import jax
 import numpy as np
 
-from headstart.experiments.head_start import HeadStart, Scale
+from headstart.experiments.head_start import HeadStart
+from headstart.experiments.scales import Scale
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 
@@ -18,7 +21,9 @@ def study(folder):
         nominal=plain,
         randomized=plain,
         shots=(0,),
-        scale=Scale(seeds=1, source_steps=2048, oracle_steps=1024, evaluation_episodes=1, experience_steps=64),
+        scale=Scale(
+            seeds=1, source_steps=2048, open_steps=1024, oracle_steps=1024, evaluation_episodes=1, experience_steps=64
+        ),
         folder=folder,
         envs=8,
     )
@@ -48,3 +53,10 @@ def test_who_goes_on_from_a_source_learns_at_the_whole_rate_again(tmp_path):
     after, _ = finished(one.learn(0, "oracle", training, 512, state))
     moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), after.params["actor"], state.params["actor"])
     assert max(jax.tree.leaves(moved)) > 1e-3 and after.updates == 1
+
+
+def test_a_source_that_goes_on_in_an_adapted_simulator_does_not_come_to_rest(tmp_path):
+    one = study(tmp_path)
+    open_ended = dataclasses.replace(one, adaptation=object())  # pyright: ignore[reportArgumentType]
+    assert (one.source_steps, open_ended.source_steps) == (2048, 1024)
+    assert open_ended.learner(1024).decay is None and one.learner(1024).decay == 2
