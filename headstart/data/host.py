@@ -10,7 +10,7 @@ step, half).
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from itertools import takewhile
 from threading import Event
@@ -131,9 +131,7 @@ def collect_host(
     n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
     book = open_book(carry.task, tasks, np.asarray(carry.episode))
     seeds = keys.steps(np.arange(steps)[:, None], everywhere)
-    act, once = jitted_act(policy), resting is not None
-    turn = family.turn if isinstance(family, TakesTurns) else None
-    foresee = family.foresee if isinstance(family, Foresees) else lambda *_: None
+    act, once, (turn, foresee) = jitted_act(policy), resting is not None, offered(family)
     bounds = family.action.bounds() if isinstance(family.action, Box) else None
 
     def roll(i: int, part: slice, stop: Event) -> tuple[Recorder, Half, State]:
@@ -162,6 +160,12 @@ def collect_host(
 
     records, now, memory = zip(*beside_each_other(roll, halves(n), turn is not None), strict=True)
     return rollout_of(records, book), joined(now, memory, book)
+
+
+def offered(family: HostFamily) -> tuple[AbstractContextManager[Any] | None, Callable[..., None]]:
+    """Returns the lock that a family thinks under, if any, and what it does to prepare, if anything."""
+    turn = family.turn if isinstance(family, TakesTurns) else None
+    return turn, family.foresee if isinstance(family, Foresees) else lambda *_: None
 
 
 def beside_each_other(work: Callable[[int, slice, Event], Any], parts: Sequence[slice], inside: bool) -> list[Any]:
