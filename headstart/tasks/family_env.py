@@ -1,6 +1,7 @@
 """One adapter that shows any family to Gymnasium and to whatever is built on it."""
 
 import dataclasses
+from functools import partial
 from typing import Any, ClassVar
 
 import gymnasium
@@ -131,19 +132,23 @@ def _like(space: spaces.Space, value: Any) -> Any:
     return np.array(value, space.dtype)
 
 
+@partial(jax.jit, static_argnums=0)  # the family is static: all environments of one share what is compiled
+def _reset(family: Any, seed: Any, task: Any) -> tuple[Any, Any]:
+    state = family.reset(jax.random.key(seed), task)
+    return state, family.observe(state, task)
+
+
+@partial(jax.jit, static_argnums=0)
+def _step(family: Any, seed: Any, state: Any, action: Any, task: Any) -> tuple[Any, Any]:
+    outcome = family.step(jax.random.key(seed), state, action, task)
+    return outcome, family.observe(outcome.state, task)
+
+
 class _JaxPlay:
     """Plays one environment of pure functions: a reset or a step, and what is seen then, are one compiled call."""
 
     def __init__(self, family: Any):
-        def reset(seed, task):
-            state = family.reset(jax.random.key(seed), task)
-            return state, family.observe(state, task)
-
-        def step(seed, state, action, task):
-            outcome = family.step(jax.random.key(seed), state, action, task)
-            return outcome, family.observe(outcome.state, task)
-
-        self._reset, self._step = jax.jit(reset), jax.jit(step)
+        self._reset, self._step = partial(_reset, family), partial(_step, family)
         self._state: Any = None
         self._obs: Any = None
 

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from headstart.errors import InputError
 from headstart.tasks import catalogue
 from headstart.tasks.catalogue import FAMILIES, family
-from headstart.tasks.family_env import FamilyEnv
+from headstart.tasks.family_env import FamilyEnv, _step
 from headstart.tasks.register import register
 
 register()
@@ -35,6 +35,18 @@ def test_every_family_passes_gymnasiums_checker(name):
     # positions and velocities have no bounds, in Gymnasium's own robots neither; torques are in N m
     allowed = ("is -infinity", "is infinity", "we recommend using a symmetric and normalized space")
     assert [str(w.message) for w in said if not any(text in str(w.message) for text in allowed)] == []
+
+
+def test_environments_of_one_family_share_what_is_compiled():
+    def played():
+        env = FamilyEnv("point_maze")
+        env.reset(seed=0)
+        return env.step(env.action_space.sample())
+
+    played()
+    compiled = _step._cache_size()
+    played()
+    assert _step._cache_size() == compiled
 
 
 @pytest.mark.parametrize("name", FAMILIES)
