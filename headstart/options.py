@@ -46,7 +46,7 @@ class Transfer:
     """How target episodes are learnt from: each batch once by PPO, or all of them many times by SAC."""
     pretrain: Annotated[Literal["plain", "soft"] | None, tyro.conf.arg(metavar="{plain,soft}")] = None
     """soft: every arm learns by SAC, sources at a constant temperature that falls while they are fine-tuned. Default:
-    soft for sources where that was shown to pay (point_run, half_cheetah_run), else plain."""
+    soft for sources where that was shown to pay (point_run), else plain."""
     anneal: Annotated[str | None, tyro.conf.arg(metavar="START,END,STEPS")] = None
     """With --pretrain soft: temperature of pretraining, temperature at the end, gradient steps between the two."""
     adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None

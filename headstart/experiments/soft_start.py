@@ -17,9 +17,9 @@ STEPS = 8  # of each environment between two updates of a source
 UPDATES_PER_STEP, BATCH_SIZE, HIDDEN, LEARNING_RATE, POLYAK = 0.2, 128, (128, 128), 1e-3, 0.01
 FEWER = 6  # off policy a source learns from each step many times, and needs so many times fewer
 PLAIN = "0.1,0.001,5000"  # the schedule of a world of which nothing is known
-# Sources for which softness was shown to pay, with the schedules that paid (docs/soft_pretraining.md). What they have
-# in common is a reward for getting on in whichever way.
-SHOWN = MappingProxyType({"point_run": "1,0.001,3000", "half_cheetah_run": "0.2,0.001,10000"})
+# Sources for which softness was shown to pay, with the schedules that paid: see docs/soft_pretraining.md. The
+# half-cheetah is not among them: there PPO, which was not in that study, does as well.
+SHOWN = MappingProxyType({"point_run": "1,0.001,3000"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,7 @@ def test_the_command_line_refuses_before_anything_is_written(words, says, tmp_pa
     [
         ({"source": "hopper"}, ("plain", PLAIN)),
         ({"source": "point_run"}, ("soft", "1,0.001,3000")),
-        ({"source": "half-cheetah-run"}, ("soft", "0.2,0.001,10000")),
+        ({"source": "point-run"}, ("soft", "1,0.001,3000")),
         ({"source": "point_run", "pretrain": "plain"}, ("plain", "1,0.001,3000")),
         ({"source": "point_run", "anneal": "2,0.1,5"}, ("soft", "2,0.1,5")),
         ({"source": "point_run", "memory": "gru"}, ("plain", "1,0.001,3000")),
