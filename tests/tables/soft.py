@@ -4,6 +4,7 @@ import numpy as np
 
 from headstart.maths.statistics import summarize
 from tests.tables import number, result, spread
+from tests.tables.transfer import rows_of
 
 
 def soft():
@@ -33,6 +34,19 @@ def settled(episodes, curves, threshold):
     below = np.array(curves) < threshold
     last = np.where(below.any(axis=1), below.shape[1] - np.argmax(below[:, ::-1], axis=1), 0)
     return np.append(episodes, episodes[-1])[last].astype(float)
+
+
+def default():
+    """The command's own sources on the point world, learnt by PPO and learnt softly."""
+    lines, made = [], []
+    for how, said in (("soft", "SAC, softly"), ("plain", "PPO")):
+        found = result(f"transfer_point_{how}.json")
+        shots = sorted({arm["shots"] for arm in found["arms"]})
+        lines = lines or ["| pretrained by | method | " + " | ".join(f"k = {k}" for k in shots) + " |"]
+        lines += ["|---|---|" + "---|" * len(shots)] * (len(lines) == 1)
+        lines += [f"| {said} {row}" for row in rows_of(found["arms"], shots)]
+        made.append(f"`{found['extra']['command']}`: [transfer_point_{how}](../results/transfer_point_{how}.json)")
+    return "\n".join([*lines, "", f"{len(found['seeds'])} seeds; made by {' and '.join(made)}."])
 
 
 def robot():
