@@ -11,8 +11,10 @@ import argparse
 import itertools
 import json
 import os
+import shlex
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -107,7 +109,11 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("results/checkpoint.json"))
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=options.folder))
-    results = {"versions": record.versions(), "seconds_between_checkpoints": INTERVAL}
+    results = {
+        "command": shlex.join(["python", *sys.argv]),
+        "versions": record.versions(),
+        "seconds_between_checkpoints": INTERVAL,
+    }
     try:
         for name, state, repeats in (("ppo", ppo(), 25), ("sac", sac(), 5)):
             results[name] = measure(state, folder / name, repeats)

@@ -17,7 +17,9 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -224,7 +226,8 @@ def main() -> None:
         versions = {"python": platform.python_version(), "mujoco": mujoco.__version__, "numpy": np.__version__}
         result = {"limits": LIMITS, "envs": arguments.envs, "steps": arguments.steps, "cores": os.cpu_count()}
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps({**result, "versions": versions, "families": found}, indent=2) + "\n")
+        made = {"command": shlex.join(["python", *sys.argv]), **result}
+        arguments.out.write_text(json.dumps({**made, "versions": versions, "families": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -90,7 +91,13 @@ def main() -> None:
             "gymnasium": gymnasium.__version__,
             "mujoco": mujoco.__version__,
         }
-        report = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "versions": versions, "rows": rows}
+        report = {
+            "command": shlex.join(["python", *sys.argv]),
+            "cores": os.cpu_count(),
+            "load": os.getloadavg()[0],
+            "versions": versions,
+            "rows": rows,
+        }
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -7,7 +7,9 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +90,14 @@ def main() -> None:
             "after": os.getloadavg()[0],
         }  # of the last minute; above the cores, others were at work
         machine = {"cores": os.cpu_count(), "device": jax.devices()[0].device_kind, "load": load}
-        result = {"limit": LIMIT, "best": best, "rows": rows, "versions": versions, "machine": machine}
+        result = {
+            "command": shlex.join(["python", *sys.argv]),
+            "limit": LIMIT,
+            "best": best,
+            "rows": rows,
+            "versions": versions,
+            "machine": machine,
+        }
         arguments.out.write_text(json.dumps(result, indent=2) + "\n")
 
 

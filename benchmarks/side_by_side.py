@@ -3,8 +3,10 @@
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,4 +86,5 @@ def report(result: dict, limits: dict[str, float], out: Path | None) -> None:
         versions = {"python": platform.python_version(), "jax": jax.__version__}
         machine = {"cores": os.cpu_count(), "processor": platform.processor(), "load": os.getloadavg()}
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({**result, "limits": limits, "machine": machine, "versions": versions}, indent=1))
+        made = {"command": shlex.join(["python", *sys.argv]), **result}
+        out.write_text(json.dumps({**made, "limits": limits, "machine": machine, "versions": versions}, indent=1))

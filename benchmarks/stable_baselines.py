@@ -7,6 +7,8 @@ Prints, for each id, the mean return of ten episodes before and after; a world t
 
 import argparse
 import json
+import shlex
+import sys
 import time
 from pathlib import Path
 
@@ -39,7 +41,12 @@ def main() -> None:
         rows.append({"id": id, "before": float(before), "after": float(after), "steps_per_second": rate})
         print(f"{id}: return {before:.1f} before, {after:.1f} after {options.steps:,} steps, {rate:,.0f} steps/s")
     if options.out:
-        report = {"stable_baselines3": stable_baselines3.__version__, "steps": options.steps, "rows": rows}
+        report = {
+            "command": shlex.join(["python", *sys.argv]),
+            "stable_baselines3": stable_baselines3.__version__,
+            "steps": options.steps,
+            "rows": rows,
+        }
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -3,6 +3,7 @@
 import shlex
 import time
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,8 +116,8 @@ def go_on(sitting: Sitting, standing: Standing | Standings, length: int) -> int:
         TextColumn(f"{settings['family']} "), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn(),
         console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
-    board = TensorBoard(folder.path / "tensorboard", first)
-    with Writer(folder.metrics, length=length) as writer, bar:
+    logger = closing(TensorBoard(folder.path / "tensorboard", first))  # interrupted too, or its thread stays
+    with Writer(folder.metrics, length=length) as writer, bar, logger as board:
         task = bar.add_task("", total=total, note="")
         spoken, saved = 0.0, first
         for progress in train(training, standing.run, total):
@@ -139,7 +140,6 @@ def go_on(sitting: Sitting, standing: Standing | Standings, length: int) -> int:
                 leave(sitting, console)
         board.flush()
         finish(sitting, standing, writer)
-    board.close()
     said = f"{folder.path}: {int(standing.run.env_steps):,} steps, {note_of(standing)}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -217,10 +217,8 @@ def settings_of(options: Transfer) -> dict[str, Any]:
 def pretraining_of(options: Transfer) -> tuple[str, str]:
     """Returns how sources are pretrained, and the schedule: as asked for, else as was shown to be better."""
     source = options.source.replace("-", "_")
-    combined = options.from_run is None and (options.memory, options.adapt, options.fine_tune) == (
-        "none", "none", "on-policy"
-    )  # fmt: skip
-    shown = "soft" if source in SHOWN and combined else "plain"
+    alone = options.from_run is None and options.memory == options.adapt == "none" and options.fine_tune == "on-policy"
+    shown = "soft" if source in SHOWN and alone else "plain"
     return options.pretrain or shown, options.anneal or SHOWN.get(source, PLAIN)
 
 

@@ -162,13 +162,13 @@ def kept(job: Job, scale: Scale, folder: Path) -> Iterator[tuple[Job, dict[str, 
     """Yields what a job found, from the disk where it was done before."""
     path = piece_of(job, folder)
     if path.exists():
-        piece = read_json(path, LIMIT, path.name)
-    elif job.row is not None:
-        piece = measured_oracle(job, scale)
-        disk.replace_file(path, strict_json.encode(piece) + b"\n")
-    else:
+        yield job, read_json(path, LIMIT, path.name)
+        return
+    if job.row is None:
         piece = measured(job, scale, Ledger(path=path.with_name(path.name.replace("piece", "ledger")), budget=0))
-        disk.replace_file(path, strict_json.encode(piece) + b"\n")
+    else:
+        piece = measured_oracle(job, scale)
+    disk.replace_file(path, strict_json.encode(piece) + b"\n")
     yield job, piece
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from headstart.experiments.peng_unmet import lines as held
+from headstart.experiments.peng_unmet import judged
+from headstart.experiments.peng_worlds import UNMET
 from headstart.maths.statistics import (
     bootstrap_interval,
     paired_difference,
@@ -79,9 +80,21 @@ def table(worlds: Mapping[str, Mapping[str, Any]]) -> str:
             said = "shown" if row["shown"] else "not shown"
             difference = spread(row["difference"], ".1f")
             lines.append(f"{row['expected_better']} above {row['expected_worse']}: {said}, by {difference}")
-        lines += held(found["unmet"]) if "unmet" in found else []
+        lines += on_robots(found["unmet"]) if "unmet" in found else []
         lines.append("")
     return "\n".join(lines).rstrip()
+
+
+def on_robots(found: Mapping[str, Any]) -> list[str]:
+    """Writes what the arms were worth inside and outside of the ranges, and beside the oracles."""
+    places = zip(UNMET, ("inside", "outside"), strict=True)
+    heads = [f"{found['robots'][part]} robots {place}" for part, place in places]
+    rows = [f"{'':20}" + "".join(f"{head:>28}" for head in (*heads, "of the oracle, inside"))]
+    for name, arm in found["arms"].items():
+        cells = [spread(arm[part], ".1f") for part in UNMET]
+        cells.append("-" if arm["share"] is None else spread(arm["share"], ".0%"))
+        rows.append(f"{name:20}" + "".join(f"{cell:>28}" for cell in cells))
+    return [*rows, judged(found)]
 
 
 def spread(interval: Mapping[str, float], digits: str) -> str:

@@ -12,7 +12,6 @@ from headstart.maths.statistics import Interval, bootstrap_interval
 RESAMPLES, SEED = 10_000, 20211
 ENOUGH, LITTLE = 0.9, 0.6  # of the oracle: with memory at least, without randomization at most
 MEMORIES = ("recurrent", "history")
-PLACES = "inside", "outside"
 
 
 def held_to_oracles(
@@ -76,18 +75,3 @@ def judged(found: Mapping[str, Any]) -> str:
     said = "met" if best >= ENOUGH and plain <= LITTLE else "not met"
     ours, theirs = f"{best:.0%} (goal: {ENOUGH:.0%})", f"{plain:.0%} (goal: at most {LITTLE:.0%})"
     return f"of the oracle inside the ranges: {name} {ours}, no randomization {theirs}: {said}"
-
-
-def lines(found: Mapping[str, Any]) -> list[str]:
-    """Writes what the arms were worth as text."""
-    heads = [f"{count} robots {place}" for count, place in zip(found["robots"].values(), PLACES, strict=True)]
-    rows = [f"{'':20}" + "".join(f"{head:>28}" for head in (*heads, "of the oracle, inside"))]
-    for name, arm in found["arms"].items():
-        cells = [f"{arm[part]['value']:.1f} [{arm[part]['low']:.1f}, {arm[part]['high']:.1f}]" for part in UNMET]
-        rows.append(f"{name:20}" + "".join(f"{cell:>28}" for cell in (*cells, spread(arm["share"]))))
-    return [*rows, judged(found)]
-
-
-def spread(held: Mapping[str, float] | None) -> str:
-    """Writes a share and its interval."""
-    return "-" if held is None else f"{held['value']:.0%} [{held['low']:.0%}, {held['high']:.0%}]"

@@ -12,8 +12,8 @@ from headstart.errors import InputError
 from headstart.experiments import peng, peng_ablation, peng_worlds
 from headstart.experiments.claims import Request
 from headstart.experiments.peng import SCALES, Job, measured, measured_oracle, successes
-from headstart.experiments.peng_table import compared, summed_up
-from headstart.experiments.peng_unmet import held_to_oracles, lines, share
+from headstart.experiments.peng_table import compared, on_robots, summed_up
+from headstart.experiments.peng_unmet import held_to_oracles, share
 from headstart.experiments.peng_worlds import ARMS, WORLDS, Arm, distribution_of, ranges_of, unmet
 from headstart.run.ledger import Ledger
 from headstart.tasks.catalogue import family
@@ -165,7 +165,7 @@ def test_the_share_of_an_oracle_by_hand():
     found = held_to_oracles(pieces, [{"oracle": 10.0, "random": 0.0}, {"oracle": 30.0, "random": 10.0}], 3)
     assert found["arms"]["recurrent"]["interpolation"]["per_seed"] == [10.0, 10.0]
     assert found["arms"]["history"]["extrapolation"]["value"] == 0.5
-    said = lines(found)
+    said = on_robots(found)
     assert (
         said[1].startswith("recurrent") and "33%" in said[1] and said[-1].endswith("33% (goal: at most 60%): not met")
     )
