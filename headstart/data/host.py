@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from itertools import takewhile
+from operator import attrgetter
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -44,7 +45,8 @@ class Row(NamedTuple):
     episode: np.ndarray
 
 
-RECORDED = ("next_obs", "reward", "terminated", "truncated", "valid")  # of a row, in a rollout
+JUDGED = ("next_obs", "reward", "terminated", "truncated", "valid")  # of a row, in a rollout
+RECORDED, NAMES = attrgetter(*JUDGED), ("obs", "first", "episode", "action", *JUDGED)
 
 
 class Half(NamedTuple):
@@ -130,17 +132,18 @@ def collect_host(
     """
     n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
     book = open_book(carry.task, tasks, np.asarray(carry.episode))
-    seeds = keys.steps(np.arange(steps)[:, None], everywhere)
+    moments = np.arange(steps)[:, None]
+    seeds, renewals = keys.steps(moments, everywhere), keys.resets(moments + 1, everywhere)
     act, once, (turn, foresee) = jitted_act(policy), resting is not None, offered(family)
     bounds = family.action.bounds() if isinstance(family.action, Box) else None
 
     def roll(i: int, part: slice, stop: Event) -> tuple[Recorder, Half, State]:
         half, memory, record = half_of(carry, i, part), jax.tree.map(lambda x: x[part], carry.memory), Recorder(steps)
-        rest = resting[part] if resting is not None else np.zeros(part.stop - part.start, bool)
+        going = ~resting[part] if resting is not None else np.ones(part.stop - part.start, bool)
 
         def renew(t: int, state: State, episode: np.ndarray, ended: np.ndarray) -> State:
             fresh = book.look_up(episode, everywhere[part])
-            return family.reset(keys.resets(t + 1, everywhere[part]), state, fresh, ended)
+            return family.reset(renewals[t, part], state, fresh, ended)
 
         for t in takewhile(lambda _: not stop.is_set(), range(steps)):
             if t % FORESEEN == 0:
@@ -149,12 +152,12 @@ def collect_host(
                 chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
                 chosen = np.asarray(chosen)
                 action = chosen if bounds is None else np.clip(chosen, *bounds)
-            outcome = family.step(seeds[t, part], half.world, action, ~rest)
+            outcome = family.step(seeds[t, part], half.world, action, going)
             with turn or nullcontext():
-                row = judged(family, half, outcome, ~rest, None if once else partial(renew, t))
+                row = judged(family, half, outcome, going, None if once else partial(renew, t))
                 ended = row.terminated | row.truncated
-                record.put(t, half, {"action": chosen}, row)
-                rest = rest | (ended & once)
+                record.put(t, half, chosen, row)
+                going = going & ~ended if once else going
                 half = Half(row.state, row.obs, ended, row.elapsed, row.episode)
         return record, half, memory
 
@@ -259,17 +262,16 @@ class Recorder:
         self._steps = steps
         self.arrays: dict[str, PyTree[np.ndarray]] = {}
 
-    def put(self, t: int, half: Half, chosen: dict[str, np.ndarray], row: Row) -> None:
+    def put(self, t: int, half: Half, chosen: np.ndarray, row: Row) -> None:
         """Keeps what a policy saw and chose in one step, and what the world did with it.
 
         Worlds at rest did nothing, which `judged` has marked not valid.
         """
-        seen = {name: getattr(half, name) for name in ("obs", "first", "episode")}
-        for name, value in (seen | chosen | {name: getattr(row, name) for name in RECORDED}).items():
-            array = self.arrays.get(name)
-            if array is None:
-                array = jax.tree.map(lambda x: np.empty((self._steps, *x.shape), x.dtype), value)
-                self.arrays[name] = array
+        happened = (half.obs, half.first, half.episode, chosen, *RECORDED(row))
+        if not self.arrays:
+            whole = jax.tree.map(lambda x: np.empty((self._steps, *x.shape), x.dtype), happened)
+            self.arrays = dict(zip(NAMES, whole, strict=True))
+        for array, value in zip(self.arrays.values(), happened, strict=True):
             if isinstance(array, np.ndarray):
                 array[t] = value
                 continue

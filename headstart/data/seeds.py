@@ -16,8 +16,10 @@ class Seeds:
         """Returns the seeds of the randomness in step `t`, or in several steps."""
         return self._stream(2 * t + 1, index)
 
-    def resets(self, t: int, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, " env"]:
-        """Returns the seeds of the resets before step `t`."""
+    def resets(
+        self, t: int | Int[np.ndarray, "time 1"], index: Int[np.ndarray, " env"]
+    ) -> Int[np.ndarray, "*time env"]:
+        """Returns the seeds of the resets before step `t`, or before several steps."""
         return self._stream(2 * t, index)
 
     def _stream(self, moment: int | np.ndarray, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, "*time env"]:

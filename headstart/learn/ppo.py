@@ -19,6 +19,7 @@ from headstart.maths.adam import AdamState, adam_init, adam_step, global_norm, s
 from headstart.maths.losses import approximate_kl, clipped_surrogate
 from headstart.maths.moments import Moments, empty_moments, update_moments, weighted_mean
 from headstart.maths.returns import accumulated_returns, generalized_advantage
+from headstart.maths.shuffle import random_order
 from headstart.nets.mlp import MLP, Activation
 from headstart.nets.observation import flat_size
 from headstart.nets.policies import StochasticPolicy
@@ -166,7 +167,7 @@ class PPO:
         count = rows.weight.size // size
 
         def epoch(carry, key):
-            order = jax.random.permutation(key, rows.weight.size)[: count * size]
+            order = random_order(key, rows.weight.size)[: count * size]
             batches = jax.tree.map(lambda x: x[order].reshape((count, size, *x.shape[1:])), rows)
             return jax.lax.scan(step, carry, batches)
 

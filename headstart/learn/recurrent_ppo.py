@@ -25,6 +25,7 @@ from headstart.learn.privilege import in_unit, told
 from headstart.maths.adam import AdamState, adam_init
 from headstart.maths.moments import Moments, empty_moments, update_moments
 from headstart.maths.returns import accumulated_returns, generalized_advantage
+from headstart.maths.shuffle import random_order
 from headstart.nets.mlp import MLP, Activation
 from headstart.nets.observation import blank_observation
 from headstart.nets.policies import StochasticPolicy
@@ -214,7 +215,7 @@ class RecurrentPPO:
         count = total // size
 
         def epoch(carry, key):
-            order = jax.random.permutation(key, total)[: count * size].reshape((count, size))
+            order = random_order(key, total)[: count * size].reshape((count, size))
             return jax.lax.scan(step, carry, order)
 
         def step(carry, rows):
