@@ -195,14 +195,17 @@ def measured(job: Job, scale: Scale, ledger: Ledger) -> dict[str, Any]:
 
 
 def measured_oracle(job: Job, scale: Scale) -> dict[str, Any]:
-    """Trains a policy on one unmet robot and says what it is worth there, and what random actions are."""
+    """Trains a policy on one unmet robot; says what it is worth there, and what random actions and none at all are."""
     world, home = WORLDS[job.world], family(WORLDS[job.world].family)
     robot = jax.tree.map(lambda leaf: leaf[job.row], unmet(home, world, scale.unmet)[INSIDE])
     greedy, params = learnt(job, home, scale.steps, Fixed(task=robot))
     alone, nobody = jax.tree.map(lambda leaf: leaf[None], robot), RandomActions(action=home.action)
+    still: Any = dataclasses.replace(policy_with("none", home.observation, home.action), deterministic=True)
+    zeros = jax.tree.map(np.zeros_like, still.init(key_of(job.seed, "still")))  # a network of zeros asks for nothing
     return {
         "oracle": on_each(job.seed, home, greedy, params, alone, scale)[0],
         "random": on_each(job.seed, home, nobody, {}, alone, scale)[0],
+        "still": on_each(job.seed, home, still, zeros, alone, scale)[0],
     }
 
 

@@ -21,45 +21,48 @@ def held_to_oracles(
 
     Args:
         pieces: of each arm, one for each seed, with `unmet`: mean returns on each robot, by part.
-        oracles: one for each robot inside: `oracle` and `random`, mean returns.
+        oracles: one for each robot inside: mean returns of the `oracle`, of `random` actions and of keeping `still`.
         episodes: behind each mean.
 
     Returns:
-        Returns of the oracles and of random actions on each robot inside; and of each arm the return inside and
-        outside, over seeds, and the share of the oracle's return inside, with their 95 % intervals.
+        Returns of the oracles, of random actions and of no action on each robot inside; and of each arm the return
+        inside and outside, over seeds, and the share of what the oracle gains inside, with their 95 % intervals. What
+        is gained counts from the better of the two that learnt nothing: where effort is dear, that is to keep still.
     """
-    best, random = (np.array([row[who] for row in oracles]) for who in ("oracle", "random"))
+    best, random, still = (np.array([row[who] for row in oracles]) for who in ("oracle", "random", "still"))
+    nobody = max(random, still, key=np.mean)
     arms: dict[str, Any] = {}
     for name, those in pieces.items():
         arms[name] = {}
         for part in UNMET:
             per_seed = np.array([np.mean(piece["unmet"][part]) for piece in those])
             arms[name][part] = {**bootstrap_interval(per_seed[:, None])._asdict(), "per_seed": per_seed.tolist()}
-        held = share(np.array([piece["unmet"][INSIDE] for piece in those]), best, random)
+        held = share(np.array([piece["unmet"][INSIDE] for piece in those]), best, nobody)
         arms[name]["share"] = held and held._asdict()
     robots = {part: len(next(iter(pieces.values()))[0]["unmet"][part]) for part in UNMET}
-    return {"episodes": episodes, "robots": robots, "oracle": best.tolist(), "random": random.tolist(), "arms": arms}
+    alone = {"oracle": best.tolist(), "random": random.tolist(), "still": still.tolist()}
+    return {"episodes": episodes, "robots": robots, **alone, "arms": arms}
 
 
 def share(
-    ours: Float[np.ndarray, "seed robot"], best: Float[np.ndarray, " robot"], random: Float[np.ndarray, " robot"]
+    ours: Float[np.ndarray, "seed robot"], best: Float[np.ndarray, " robot"], nobody: Float[np.ndarray, " robot"]
 ) -> Interval | None:
-    """Returns how much of what an oracle gains over random actions a zero-shot policy gains, means over all robots.
+    """Returns how much of what an oracle gains over who learnt nothing a zero-shot policy gains, over all robots.
 
-    share = (mean of ours − mean of random) / (mean of oracle − mean of random)
+    share = (mean of ours − mean of nobody) / (mean of oracle − mean of nobody)
 
     The interval redraws training seeds and robots, both with replacement: it speaks of other seeds and other robots.
-    None where the oracles are not clearly above random actions: then there is nothing to have a share of.
+    None where the oracles are not clearly above that: then there is nothing to have a share of.
     """
     generator = np.random.default_rng(SEED)
     seeds = generator.integers(len(ours), size=(RESAMPLES, len(ours)))
     robots = generator.integers(len(best), size=(RESAMPLES, len(best)))
     drawn = ours[seeds[:, :, None], robots[:, None, :]].mean(axis=(1, 2))
-    base = random[robots].mean(axis=1)
+    base = nobody[robots].mean(axis=1)
     possible = best[robots].mean(axis=1) - base
-    if best.mean() <= random.mean() or np.quantile(possible, 0.05) <= 0:
+    if best.mean() <= nobody.mean() or np.quantile(possible, 0.05) <= 0:
         return None
-    value = float((ours.mean() - random.mean()) / (best.mean() - random.mean()))
+    value = float((ours.mean() - nobody.mean()) / (best.mean() - nobody.mean()))
     return Interval(
         value, *(float(x) for x in np.quantile((drawn - base) / np.maximum(possible, 1e-9), (0.025, 0.975)))
     )

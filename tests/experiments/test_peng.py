@@ -88,7 +88,9 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(peng, "measured", fake)
     monkeypatch.setattr(
-        peng, "measured_oracle", lambda job, scale: fake(job, scale, None) | {"oracle": 2.0, "random": 0.0}
+        peng,
+        "measured_oracle",
+        lambda job, scale: fake(job, scale, None) | {"oracle": 2.0, "random": 0.0, "still": -1.0},
     )
     request = Request(size="tiny", seeds=2, given={"source": "hopper"}, folder=tmp_path)
 
@@ -131,10 +133,10 @@ def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_p
     assert counts.evaluation_episodes == len(peng.TARGETS) and counts.budgeted_episodes == 0
 
 
-def test_an_oracle_learns_and_is_held_to_random_actions_on_its_own_robot():
+def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot():
     job = Job("hopper", "oracle 0", peng.ORACLE, 0, 0)
     piece = measured_oracle(job, SCALES["tiny"])
-    assert sorted(piece) == ["oracle", "random"] and np.isfinite(list(piece.values())).all()
+    assert sorted(piece) == ["oracle", "random", "still"] and np.isfinite(list(piece.values())).all()
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -162,7 +164,10 @@ def test_the_share_of_an_oracle_by_hand():
         name: [{"unmet": {"interpolation": row, "extrapolation": [seed]}} for seed, row in enumerate(ours)]
         for name in ARMS
     }
-    found = held_to_oracles(pieces, [{"oracle": 10.0, "random": 0.0}, {"oracle": 30.0, "random": 10.0}], 3)
+    alone = [{"oracle": 10.0, "random": 0.0, "still": -9.0}, {"oracle": 30.0, "random": 10.0, "still": -9.0}]
+    idle = [{**row, "random": -99.0, "still": row["random"]} for row in alone]  # who keeps still may be the better one
+    found = held_to_oracles(pieces, alone, 3)
+    assert held_to_oracles(pieces, idle, 3)["arms"] == found["arms"]
     assert found["arms"]["recurrent"]["interpolation"]["per_seed"] == [10.0, 10.0]
     assert found["arms"]["history"]["extrapolation"]["value"] == 0.5
     said = on_robots(found)

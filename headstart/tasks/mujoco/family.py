@@ -28,7 +28,8 @@ from headstart.tasks.turn import TURN
 from headstart.types import Outcome, Task
 
 _INITIAL, _NOISE, _TASK, _LATE = 1, 2, 3, 4  # streams of random numbers
-_MOST_FORESEEN = 4096  # steps
+_MOST_FORESEEN = 4096  # steps and resets
+_ALL = slice(None)
 _LARGEST = 1e6  # a position or velocity beyond this is a simulation that diverged; MuJoCo's own limit is 1e10
 
 
@@ -130,7 +131,7 @@ class MujocoFamily:
         rows = np.flatnonzero(where)
         if not rows.size:
             return state
-        seeds = np.asarray(seeds)[rows].astype(np.uint64)
+        everyone, seeds = np.asarray(seeds), np.asarray(seeds)[rows].astype(np.uint64)
         qpos, qvel = self.robot.initial(draws.uniform(seeds, self.robot.about.draws, _INITIAL), self._model.qpos0)
         dynamics = _with(state.dynamics, rows, self._randomizer.values(tasks.dynamics, rows))
         physics = _with(state.physics, rows, np.concatenate([np.zeros((len(rows), 1)), qpos, qvel], axis=1))
@@ -141,7 +142,7 @@ class MujocoFamily:
             bodies=_with(state.bodies, rows, bodies),
             forces=_with(state.forces, rows, 0.0),
             queue=_with(state.queue, rows, 0.0),
-            error=_with(state.error, rows, self._error(seeds, dynamics[rows])),
+            error=_with(state.error, rows, self._error(seeds, dynamics[rows], everyone, rows)),
             dynamics=dynamics,
             reward=self._asked(state.reward, tasks.reward, rows),
         )
@@ -158,21 +159,21 @@ class MujocoFamily:
         with self._engines.lend(state.dynamics) as engine:
             physics, bodies, forces = engine.step(state.physics, control, rows)
         with TURN:
-            error = self._error(np.asarray(seeds), state.dynamics)
+            error = self._error(np.asarray(seeds), state.dynamics, np.asarray(seeds))
             after = WorldState(physics, bodies, forces, queue, error, state.dynamics, state.reward)
             if rows is None and self._all_intact(state, after):
                 return self._judged(state, after, action, where)
             return self._judged_in_part(state, after, action, where)
 
     def foresee(self, seeds: Int[Any, "time env"], state: WorldState) -> None:
-        """Draws at once what steps with these seeds will need; they come out the same, and sooner.
+        """Draws at once what steps or resets with these seeds will need; they come out the same, and sooner.
 
         Between two steps the processor's caches are the physics', and each of some dozens of array operations costs
         several times what it costs in a loop of its own.
         """
         if not state.dynamics[:, self._randomizer.column[NOISE]].any():
             return
-        if len(self._foreseen) > _MOST_FORESEEN:  # of rollouts that were cut off
+        if len(self._foreseen) > _MOST_FORESEEN:  # of rollouts that were cut off, and resets that were not called for
             self._foreseen.clear()
         seeds, channels = np.asarray(seeds), len(self._scale)
         errors = draws.normal(seeds.ravel(), channels, _NOISE).reshape(*seeds.shape, channels) * self._scale
@@ -309,14 +310,18 @@ class MujocoFamily:
         return queue[every[:, None], ago.astype(np.intp)]
 
     def _error(
-        self, seeds: Int[np.ndarray, " env"], dynamics: Float[np.ndarray, "env parameter"]
-    ) -> Float[np.ndarray, "env channel"]:
+        self,
+        seeds: Int[np.ndarray, " row"],
+        dynamics: Float[np.ndarray, "row parameter"],
+        everyone: Int[np.ndarray, " env"],
+        rows: Int[np.ndarray, " row"] | slice = _ALL,
+    ) -> Float[np.ndarray, "row channel"]:
+        """Returns what the sensors of some rows add; it may have been foreseen, by the seeds of everyone."""
         noise, channels = dynamics[:, self._randomizer.column[NOISE]], len(self._scale)
         if not noise.any():
             return np.zeros((len(seeds), channels))
-        error = self._foreseen.pop(seeds.tobytes(), None)
-        if error is None:
-            error = draws.normal(seeds, channels, _NOISE) * self._scale
+        foreseen = self._foreseen.pop(everyone.tobytes(), None)
+        error = draws.normal(seeds, channels, _NOISE) * self._scale if foreseen is None else foreseen[rows]
         error *= noise[:, None]
         return error
 

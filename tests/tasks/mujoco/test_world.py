@@ -266,6 +266,21 @@ def test_what_is_foreseen_is_what_would_have_been_drawn(family):
     assert seen(False).std() > 0
 
 
+@every_family
+def test_what_is_foreseen_of_resets_is_what_would_have_been_drawn(family):
+    n, some = 3, np.array([True, False, True])
+    tasks, seeds = tasks_of(family, n, noise__observation=0.1), np.arange(2 * n).reshape(2, n) * 7919
+    before = begin(family, tasks)
+    drawn = [family.reset(row, before, tasks, some).error for row in seeds]
+    family.foresee(seeds, before)
+    taken = len(family._foreseen)
+    foreseen = [family.reset(row, before, tasks, some).error for row in seeds]
+    assert len(family._foreseen) == taken - 2, "what was foreseen has been used"
+    np.testing.assert_array_equal(foreseen, drawn)
+    np.testing.assert_array_equal(drawn[0][1], before.error[1])  # who was not reset sees what it saw
+    assert (drawn[0][0] != drawn[1][0]).any()
+
+
 def test_what_was_foreseen_for_steps_that_never_came_is_forgotten():
     state, family = begin(HOPPER, tasks_of(HOPPER, 1, noise__observation=0.1)), HOPPER
     for i in range(200):
