@@ -132,8 +132,7 @@ def collect_host(
     """
     n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
     book = open_book(carry.task, tasks, np.asarray(carry.episode))
-    every = np.arange(steps)[:, None]
-    seeds, renewals = keys.steps(every, everywhere), keys.resets(every + 1, everywhere)
+    seeds, renewals = keys.of_rollout(steps, everywhere)
     act, once, (turn, foresee) = jitted_act(policy), resting is not None, offered(family)
     bounds = family.action.bounds() if isinstance(family.action, Box) else None
 
@@ -147,8 +146,9 @@ def collect_host(
 
         for t in takewhile(lambda _: not stop.is_set(), range(steps)):
             if t % FORESEEN == 0:
-                for moments in (seeds, renewals)[: 1 if once else 2]:
-                    foresee(moments[t : t + FORESEEN, part], half.world)
+                foresee(seeds[t : t + FORESEEN, part], half.world)
+                if not once:
+                    foresee(renewals[t : t + FORESEEN, part], half.world)
             with turn or nullcontext():
                 chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
                 chosen = np.asarray(chosen)

@@ -22,6 +22,11 @@ class Seeds:
         """Returns the seeds of the resets before step `t`, or before several steps."""
         return self._stream(2 * t, index)
 
+    def of_rollout(self, steps: int, index: Int[np.ndarray, " env"]) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the seeds of every step of a rollout, and those of the resets after each."""
+        t = np.arange(steps)[:, None]
+        return self.steps(t, index), self.resets(t + 1, index)
+
     def _stream(self, moment: int | np.ndarray, index: Int[np.ndarray, " env"]) -> Int[np.ndarray, "*time env"]:
         start = mix(self._base + np.asarray(moment, np.uint64))
         return mix(start + index.astype(np.uint64)).astype(np.int64) & ((1 << 63) - 1)
