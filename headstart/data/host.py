@@ -146,9 +146,8 @@ def collect_host(
 
         for t in takewhile(lambda _: not stop.is_set(), range(steps)):
             if t % FORESEEN == 0:
-                foresee(seeds[t : t + FORESEEN, part], half.world)
-                if not once:
-                    foresee(renewals[t : t + FORESEEN, part], half.world)
+                for moments in (seeds, renewals)[: 1 if once else 2]:
+                    foresee(moments[t : t + FORESEEN, part], half.world)
             with turn or nullcontext():
                 chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
                 chosen = np.asarray(chosen)
