@@ -56,8 +56,8 @@ class World:
             learns nothing but to do less.
         discount: γ.
         success: how near the object must end to the goal, in m; None where there is nothing to succeed in.
-        steps: of a scale's environment steps, how many times as many are taken here: with fewer than two million the
-            pusher's arm learns to keep still, and nothing that randomization could spoil or save.
+        steps: how many times a scale's environment steps are taken here: with half a million the pusher's arm learns to
+            keep still, and nothing that randomization could spoil or save.
     """
 
     family: str

@@ -109,11 +109,13 @@ def of_world(world, found):
     on_targets, inside = ordered(one["order"]), ordered(unmet["order"])
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
     said += f"{unmet['episodes']} on each robot"
+    base = "the better of random actions and keeping still" if "still" in unmet else "random actions"
     made = f"Made by `{found['command']}` ({said}): [peng_{world}](../results/peng_{world}.json)."
     return [
         *lines,
         "",
-        f"Paired by seed, on the targets: {on_targets}. Inside: {inside}. {judged(unmet).capitalize()}.",
+        f"Paired by seed, on the targets: {on_targets}. Inside: {inside}. {judged(unmet).capitalize()}. "
+        f"A share is of what the oracles gain over {base}.",
         "",
         made,
     ]

@@ -86,9 +86,15 @@ def memory():
         shown = "shown" if row["shown"] else "not shown"
         said.append(
             f"{world}: {shown}, recurrent against feed-forward {difference['value']:+.3g} "
-            f"[{difference['low']:.3g}, {difference['high']:.3g}]"
+            f"[{difference['low']:.3g}, {difference['high']:.3g}]{' (no arm reaches the goal)' * hopeless(one['arms'])}"
         )
     return "policies that remember, on randomized dynamics", "; ".join(said), "adaptation"
+
+
+def hopeless(arms):
+    """Whether there is something to succeed in, and nobody ever did."""
+    succeeded = [arm["target"].get("success") for arm in arms.values()]
+    return all(of is not None and of["value"] == 0 for of in succeeded)
 
 
 def adapted():
