@@ -56,8 +56,6 @@ class World:
             learns nothing but to do less.
         discount: γ.
         success: how near the object must end to the goal, in m; None where there is nothing to succeed in.
-        steps: how many times a scale's environment steps are taken here: with half a million the pusher's arm learns to
-            keep still, and nothing that randomization could spoil or save.
     """
 
     family: str
@@ -67,7 +65,6 @@ class World:
     initial_std: float
     discount: float
     success: float | None = None
-    steps: float = 1.0
 
 
 COMMON = {
@@ -87,7 +84,6 @@ WORLDS: Mapping[str, World] = MappingProxyType(
             initial_std=0.3,
             discount=0.97,
             success=0.07,
-            steps=2.0,
         ),
         "hopper": World(
             family="hopper",
