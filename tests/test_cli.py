@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from headstart.__main__ import main, one_line
 from headstart.cli import NAMES, parse
+from headstart.commands.listing import first_line
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.options import whole_numbers
+from headstart.tasks.catalogue import FAMILIES, builder
 
 
 def said(capsys, *words):
@@ -71,6 +73,11 @@ def test_help_needs_no_simulator_and_no_arithmetic():
 def test_every_command_explains_itself(name, capsys):
     assert main([name, "--help"]) == 0
     assert len(capsys.readouterr().out) > 100
+
+
+def test_no_two_families_are_listed_with_the_same_words():
+    lines = [first_line(builder(entry)) for entry in FAMILIES.values()]
+    assert all(lines) and len(set(lines)) == len(lines)
 
 
 def test_an_error_of_ours_is_kept_in_a_file_and_not_shown(capsys, monkeypatch, tmp_path):

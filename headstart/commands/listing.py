@@ -10,16 +10,16 @@ import headstart.learn as learn
 import headstart.nets as nets
 from headstart.experiments.claims import CLAIMS
 from headstart.options import List
-from headstart.tasks import catalogue, targets
+from headstart.tasks import targets
+from headstart.tasks.catalogue import FAMILIES, builder
 
 
 def run(options: List) -> int:
     """Prints the names, each with the first line of its documentation."""
     del options
     console = Console()
-    families = {name: catalogue.family(name) for name in catalogue.names()}
     sections = {
-        "families (--source)": {name: f"{first_line(about(it))}" for name, it in families.items()},
+        "families (--source)": {name: first_line(builder(entry)) for name, entry in FAMILIES.items()},
         "targets (--target)": {
             **{f"{name}:SEED": "Gymnasium's own, with other dynamics" for name in targets.names()},
             "gym:ID": "any registered Gymnasium environment",
@@ -38,11 +38,6 @@ def run(options: List) -> int:
         console.print(table)
         console.print()
     return 0
-
-
-def about(family: object) -> object:
-    """Returns what documents a family: its robot, where it has one."""
-    return type(getattr(family, "robot", family))
 
 
 def first_line(thing: object) -> str:

@@ -1,7 +1,8 @@
 """Every family of ours by its plain name, imported when it is asked for."""
 
 import importlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headstart.errors import unknown
 
@@ -77,6 +78,12 @@ def family(name: str) -> "TaskFamily":
     entry = FAMILIES.get(name.replace("-", "_"))
     if entry is None:
         raise unknown("family", name, FAMILIES)
-    module = importlib.import_module(entry.module)
-    built = getattr(module, entry.builder)()
-    return module.MujocoFamily(robot=built) if entry.module == _MUJOCO else built
+    built = builder(entry)()
+    if entry.module == _MUJOCO:
+        return importlib.import_module(_MUJOCO).MujocoFamily(robot=built)
+    return built
+
+
+def builder(entry: Entry) -> Callable[[], Any]:
+    """Returns the class or function that builds a family, or its robot; its documentation says what it is."""
+    return getattr(importlib.import_module(entry.module), entry.builder)

@@ -206,15 +206,15 @@ def _number(task: Task) -> Int[Array, ""]:
 
 
 def wide_hallway() -> PointRun:
-    """Builds the run in a hallway of 5 m."""
+    """Runs fast in a hallway 5 m wide."""
     return PointRun(layout="wide_hallway")
 
 
 def narrow_hallway() -> PointRun:
-    """Builds the run in a hallway of 1 m."""
+    """Runs fast in a hallway 1 m wide."""
     return PointRun(layout="narrow_hallway")
 
 
 def u_maze() -> PointRun:
-    """Builds the run through a U to a goal."""
+    """Runs through a U, which first leads away from the goal."""
     return PointRun(layout="u_maze")

@@ -119,22 +119,22 @@ class Ant:
 
 
 def ant_run() -> Ant:
-    """Builds the quadruped that is paid for speed in any direction on open ground, and sees where it is."""
+    """Gymnasium's Ant-v5, paid for speed in any direction on open ground; it sees where it is."""
     return Ant(about=_about("ant_run", direction=0.0), sees_place=True)
 
 
 def ant_wide_hallway() -> Ant:
-    """Builds the quadruped that runs in a hallway of 7.5 m."""
+    """Gymnasium's Ant-v5, running in a hallway 7.5 m wide."""
     return Ant(about=_about("ant_wide_hallway", walls=walls_of(hallway(3), CELL), direction=0.0), sees_place=True)
 
 
 def ant_narrow_hallway() -> Ant:
-    """Builds the quadruped that runs in a hallway of 2.5 m."""
+    """Gymnasium's Ant-v5, running in a hallway 2.5 m wide."""
     return Ant(about=_about("ant_narrow_hallway", walls=walls_of(hallway(1), CELL), direction=0.0), sees_place=True)
 
 
 def ant_u_maze() -> Ant:
-    """Builds the quadruped that seeks a goal through a U, which first leads away from it."""
+    """Gymnasium's Ant-v5, seeking a goal through a U, which first leads away from it."""
     walls, goal = walls_of(U_TURN, CELL), goal_of(U_TURN, CELL)
     return Ant(about=_about("ant_u_maze", walls=walls, goal=goal, goal_height=HEIGHT), sees_place=True)
 

@@ -72,10 +72,10 @@ class HalfCheetah:
 
 
 def half_cheetah_backward() -> HalfCheetah:
-    """Builds the half-cheetah whose plain task is to run backward."""
+    """Gymnasium's HalfCheetah-v5, whose plain task is to run backward."""
     return HalfCheetah(about=BACKWARD)
 
 
 def half_cheetah_run() -> HalfCheetah:
-    """Builds the half-cheetah that is paid for speed, forward or backward alike."""
+    """Gymnasium's HalfCheetah-v5, paid for speed, forward or backward alike."""
     return HalfCheetah(about=EITHER_WAY)
