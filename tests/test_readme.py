@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # for whoever runs this file
 
-from tests.tables.adaptation import adaptation, memory, recovery  # noqa: E402
+from tests.tables.adaptation import ablation, adaptation, memory, recovery  # noqa: E402
 from tests.tables.claims import claims  # noqa: E402
 from tests.tables.hand_off import hand_off  # noqa: E402
 from tests.tables.imitation import imitation  # noqa: E402
@@ -25,7 +25,7 @@ from tests.tables.transfer import transfer  # noqa: E402
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"transfer": transfer, "claims": claims, "speed": speed},
     "docs/soft_pretraining.md": {"four_goals": four_goals, "soft": soft, "default": default, "robot": robot},
-    "docs/adaptation.md": {"adaptation": adaptation, "recovery": recovery, "memory": memory},
+    "docs/adaptation.md": {"adaptation": adaptation, "recovery": recovery, "memory": memory, "ablation": ablation},
     "docs/imitation.md": {"imitation": imitation, "tabletop": tabletop},
     "docs/hand_off.md": {"hand_off": hand_off},
 }

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.options import Doctor
+from headstart.processors import usable
 from headstart.tasks.opengl import SOFTWARE
 
 Verdict = Literal["fine", "note", "problem"]
@@ -106,7 +107,7 @@ def metaworld() -> Finding:
 
 def threads() -> Finding:
     """Counts the processors that this process may use."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = len(usable())
     return Finding("fine" if count > 1 else "note", "Threads", f"{count} usable")
 
 

@@ -1,7 +1,6 @@
 """`headstart reproduce`: measure a claim of the lecture again, and keep what came out with the command that made it."""
 
 import importlib
-import os
 import resource
 import shlex
 import time
@@ -16,6 +15,7 @@ from headstart.commands.folders import new_folder
 from headstart.errors import Fault, InputError
 from headstart.experiments.claims import CLAIMS, Reproduced, Request, Work, claim
 from headstart.options import Reproduce
+from headstart.processors import usable
 from headstart.run import disk, lock, strict_json
 from headstart.run.record import create_run, git_commit, read_config, versions
 
@@ -61,7 +61,7 @@ def carry_out(settings: dict[str, Any], seed: int, folder: Path, resumed: bool =
             "resumed": resumed,  # then the seconds are those of the last attempt
             "seconds": round(time.monotonic() - began, 1),
             "processor_seconds": round(sum(sum(resource.getrusage(who)[:2]) for who in PROCESSES), 1),
-            "cores": os.cpu_count(),
+            "cores": len(usable()),
             "versions": versions(),
             "git": git_commit(),
         }

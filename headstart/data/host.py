@@ -24,6 +24,7 @@ from jaxtyping import Array, Bool, Int, Key, PyTree
 from headstart.data.book import Book, open_book
 from headstart.data.carry import Carry
 from headstart.data.seeds import Seeds
+from headstart.processors import usable
 from headstart.spaces import Box
 from headstart.types import ActionSpace, Foresees, HostFamily, Params, Policy, Rollout, State, TakesTurns, Task
 
@@ -182,8 +183,8 @@ def beside_each_other(work: Callable[[int, slice, Event], Any], parts: Sequence[
         inside: the work is done inside this process. Where there are just as many processors as halves, each half then
             keeps to one: a thread that is woken is put beside the one that woke it, and stays there for a whole step.
     """
-    stop, processors = Event(), sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    apart = inside and len(parts) > 1 and len(processors) == len(parts)
+    stop, processors = Event(), usable()
+    apart = inside and len(parts) > 1 and len(processors) == len(parts) and hasattr(os, "sched_setaffinity")
 
     def guarded(i: int, part: slice) -> Any:
         try:

@@ -11,7 +11,6 @@ domain randomization".
 """
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +31,7 @@ from headstart.experiments.peng_worlds import ARMS, INSIDE, UNMET, WORLDS, Arm, 
 from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.nets.memory import policy_with
 from headstart.nets.random_actions import RandomActions
+from headstart.processors import usable
 from headstart.run import disk, strict_json
 from headstart.run.evaluate import evaluate
 from headstart.run.fan_out import fan_out
@@ -110,7 +110,7 @@ def carried_out(
     names = [name for name in WORLDS if wanted in (None, name)]
     jobs = [Job(name, arm, rows[name][arm], seed) for seed in seeds for name in names for arm in rows[name]]
     best = [job for name in names for job in oracles_of(name, scale, request.seed)] if oracles else []
-    workers = min(2, len(os.sched_getaffinity(0)))
+    workers = min(2, len(usable()))
     before = sum(piece_of(job, request.folder).exists() for job in jobs + best)  # what an interrupted run had measured
     found: dict[Job, dict[str, Any]] = {}
     for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in best + jobs], workers):

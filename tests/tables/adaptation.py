@@ -121,13 +121,37 @@ def of_world(world, found):
     ]
 
 
+def ablation():
+    """The recurrent policy, with one group of parameters after the other fixed at its nominal value."""
+    found = result("peng_ablation_hopper.json")
+    one = found["worlds"]["hopper"]
+    lines = [
+        f"| hopper, {one['steps']:,} steps | randomized simulation | Gymnasium's targets | nothing fixed is above by |",
+        "|---|---|---|---|",
+    ]
+    below = {row["expected_worse"]: row for row in one["order"]}
+    for name, arm in one["arms"].items():
+        home, target = (spread({"iqm": of["value"], **of}) for of in (arm["home"], arm["target"]))
+        row = below.get(name)
+        cell = f"{difference(row)}{' (shown)' * row['shown']}" if row else ""
+        lines.append(f"| {name} | {home} | {target} | {cell} |")
+    said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each"
+    made = f"Made by `{found['command']}` ({said}): [peng_ablation_hopper](../results/peng_ablation_hopper.json)."
+    return "\n".join([*lines, "", made])
+
+
 def ordered(order):
     """Writes which arm was above which, and by how much."""
     return "; ".join(
-        f"{row['expected_better']} above {row['expected_worse']} {row['difference']['value']:+.3g} "
-        f"[{row['difference']['low']:.3g}, {row['difference']['high']:.3g}]{' (shown)' * row['shown']}"
+        f"{row['expected_better']} above {row['expected_worse']} {difference(row)}{' (shown)' * row['shown']}"
         for row in order
     )
+
+
+def difference(row):
+    """Writes by how much one arm was above another, and the interval."""
+    of = row["difference"]
+    return f"{of['value']:+.3g} [{of['low']:.3g}, {of['high']:.3g}]"
 
 
 def percent(share):

@@ -16,7 +16,7 @@ def claims():
 
 def fine_tuning():
     """Policy transfer."""
-    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper.json")["arms"]}
+    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_ten_seeds.json")["arms"]}
     last = max(k for _, k in arms)
     tuned, scratch = arms["fine-tune randomized", last], arms["scratch", last]
     return (
@@ -62,7 +62,7 @@ def soft():
 
 def randomized():
     """Domain randomization."""
-    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper.json")["arms"]}
+    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_ten_seeds.json")["arms"]}
     nominal, spread_out = arms["zero-shot nominal", 0], arms["zero-shot randomized", 0]
     clear = "" if spread_out["low"] > nominal["high"] else ": the intervals overlap, no proof"
     longer = result("peng_hopper.json")["worlds"]["hopper"]

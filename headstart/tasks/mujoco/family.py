@@ -3,7 +3,6 @@
 # pyright: reportAttributeAccessIssue=false
 # MuJoCo is a compiled module without type stubs.
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from headstart.errors import InputError
+from headstart.processors import usable
 from headstart.spaces import Box, ParameterSpace
 from headstart.tasks.mujoco import draws
 from headstart.tasks.mujoco.engine import Engines
@@ -70,7 +70,7 @@ class MujocoFamily:
     """
 
     robot: Robot
-    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    threads: int = field(default_factory=lambda: len(usable()))
     warm_start: bool = True
     kind: Literal["host"] = "host"
     can_snapshot: bool = True
