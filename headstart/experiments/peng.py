@@ -78,18 +78,20 @@ class Scale:
 
 SCALES = {
     "tiny": Scale(seeds=1, steps={"hopper": 8_192, "pusher": 16_384}, episodes=1, unmet=1, unmet_episodes=1),
-    "small": Scale(seeds=5, steps={"hopper": 196_608, "pusher": 131_072}, episodes=5, unmet=3, unmet_episodes=5),
+    "small": Scale(seeds=5, steps={"hopper": 131_072, "pusher": 98_304}, episodes=5, unmet=3, unmet_episodes=5),
     "full": Scale(seeds=5, steps={"hopper": 1_048_576, "pusher": 2_097_152}, episodes=20, unmet=20, unmet_episodes=10),
 }
 
 
 def reproduce(request: Request) -> Work:
     """Compares the four policies; see `headstart.experiments.claims`."""
-    return carried_out(request, dict.fromkeys(WORLDS, ARMS), tuple(pairwise(ARMS)), oracles=True)
+    rows = dict.fromkeys(WORLDS, ARMS)
+    return carried_out(request, SCALES[request.size], rows, tuple(pairwise(ARMS)), oracles=True)
 
 
 def carried_out(
     request: Request,
+    scale: Scale,
     rows: Mapping[str, Mapping[str, Arm]],
     pairs: Sequence[tuple[str, str]] | None = None,
     oracles: bool = False,
@@ -98,6 +100,7 @@ def carried_out(
 
     Args:
         request: what the user asked for; `source` names the one world that is meant.
+        scale: how much of everything.
         rows: the arms of each world.
         pairs: which arm is expected to be better than which; by default the first than each of the others.
         oracles: whether an oracle learns on each unmet robot inside of the ranges, and every arm is held to it.
@@ -105,7 +108,6 @@ def carried_out(
     wanted = request.given.get("source")
     if wanted is not None and wanted not in WORLDS:
         raise unknown("world of this claim", wanted, WORLDS)
-    scale = SCALES[request.size]
     seeds = range(request.seed, request.seed + (request.seeds or scale.seeds))
     names = [name for name in WORLDS if wanted in (None, name)]
     jobs = [Job(name, arm, rows[name][arm], seed) for seed in seeds for name in names for arm in rows[name]]
