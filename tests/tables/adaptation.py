@@ -86,7 +86,13 @@ def memory():
     for world in ("hopper", "pusher"):
         found = result(f"peng_{world}.json")
         parts += [*of_world(world, found), ""]
-    return "\n".join(parts[:-1])
+    quick = result("peng_small.json")
+    parts.append(
+        f"`{quick['command']}`, both worlds and {len(quick['seeds'])} seeds with fewer steps, takes "
+        f"{quick['seconds'] / 60:.1f} minutes on {quick['cores']} cores (goal: 15) and shows less: "
+        "[peng_small](../results/peng_small.json)."
+    )
+    return "\n".join(parts)
 
 
 def of_world(world, found):
