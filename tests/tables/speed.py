@@ -40,4 +40,17 @@ def speed():
     ):
         verdict = "met" if share <= 0.05 else "not met"
         lines.append(f"| {name} | {share:.1%} | at most 5% | {verdict} | [collection](results/collection.json) |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", elsewhere()])
+
+
+def elsewhere():
+    """Says what the ratios to peers were on a machine of another speed: they depend on it."""
+    here, there = (result(f"ppo_hopper{which}.json")["found"] for which in ("", "_faster"))
+    sac = result("sac_updates_faster.json")
+    faster = there["bare"]["steps_per_second"] / here["bare"]["steps_per_second"]
+    return (
+        f"On a machine whose bare physics is {faster:.1f} times as fast, PPO is {there['sbx']['ratio']:.2f} × sbx, "
+        f"{there['stable_baselines3']['ratio']:.2f} × Stable-Baselines3 and {there['bare']['ratio']:.2f} × the bare "
+        f"physics ([ppo_hopper_faster](results/ppo_hopper_faster.json)), SAC {sac['times_sbx_one_a_call']:.2f} × sbx "
+        f"and {sac['share_of_matrix_products']:.2f} × the products ([sac_updates_faster](results/sac_updates_faster.json))."
+    )
