@@ -52,5 +52,6 @@ def elsewhere():
         f"On a machine whose bare physics is {faster:.1f} times as fast, PPO is {there['sbx']['ratio']:.2f} × sbx, "
         f"{there['stable_baselines3']['ratio']:.2f} × Stable-Baselines3 and {there['bare']['ratio']:.2f} × the bare "
         f"physics ([ppo_hopper_faster](results/ppo_hopper_faster.json)), SAC {sac['times_sbx_one_a_call']:.2f} × sbx "
-        f"and {sac['share_of_matrix_products']:.2f} × the products ([sac_updates_faster](results/sac_updates_faster.json))."
+        f"and {sac['share_of_matrix_products']:.2f} × the products "
+        "([sac_updates_faster](results/sac_updates_faster.json))."
     )
