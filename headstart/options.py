@@ -20,8 +20,9 @@ class Transfer:
     allows k episodes, and compares zero-shot and fine-tuned policies with learning from scratch and with an oracle.
     """
 
-    source: str = "hopper"
-    """Family to learn on; `headstart list` names them."""
+    source: Annotated[str | None, tyro.conf.arg(metavar="FAMILY")] = None
+    """Family to learn on; `headstart list` names them. Default: hopper_euler, the hopper in a simulator that is five
+    times as fast as the target's own; with --adapt hopper, whose dynamics can be made the target's."""
     target: Annotated[str | None, tyro.conf.arg(metavar="TARGET")] = None
     """`gym:ID`, `package.module:function`, or `shifted:NAME:SEED`. Default: the source's shifted Gymnasium twin."""
     shots: str = "0,1,5,20"

@@ -20,27 +20,24 @@ SAMPLES = 200  # tasks of the randomized source in the picture of its spread
 
 def write_showing(study: HeadStart, target: str, seed: int, path: Path) -> str | None:
     """Films what one seed's policies do on the target; returns why not, where that cannot be done."""
-    panels: dict[str, Panel] = {}
-    for method in study.methods:
-        place = path / "policies" / f"{method.replace(' ', '-')}-{seed}"
-        if not method.startswith(SHOWN) or not place.is_dir():
-            continue
-        family, shots = study.build_target(), bundle.describe(place)["shots"]
+    places = {method: path / "policies" / f"{method.replace(' ', '-')}-{seed}" for method in study.methods}
+    there = [method for method, place in places.items() if method.startswith(SHOWN) and place.is_dir()]
+    if not there:
+        return "no policy was transferred, so there is nothing to film"
+    *before, last = there  # the last source as it came, and what its episodes made of it
+    first = [method for method in before if method.startswith("zero-shot")][-1:] or before[-1:]
+    panels = []
+    for method in (*first, last):
+        family, shots = study.build_target(), bundle.describe(places[method])["shots"]
         policy = study.policy_of(method)
-        params, policy = (
-            bundle.load(place, policy, policy.observation),
-            dataclasses.replace(policy, deterministic=True),
-        )
+        params = bundle.load(places[method], policy, policy.observation)
+        greedy = dataclasses.replace(policy, deterministic=True)
         try:
-            clip = film(jax.random.key(0), family, policy, params, family.task())
+            clip = film(jax.random.key(0), family, greedy, params, family.task())
         except (InputError, Fault) as error:
             return f"{target} cannot be filmed: {error}"
-        panels[method] = Panel(f"{method}, k = {shots}" if shots else method, clip.frames, clip.returns)
-    if not panels:
-        return "no policy was transferred, so there is nothing to film"
-    *before, last = panels  # the last source as it came, and what its episodes made of it
-    first = [method for method in before if method.startswith("zero-shot")][-1:] or before[-1:]
-    write_film(path / "video.mp4", side_by_side([panels[method] for method in (*first, last)]), FPS)
+        panels.append(Panel(f"{method}, k = {shots}" if shots else method, clip.frames, clip.returns))
+    write_film(path / "video.mp4", side_by_side(panels), FPS)
     return None
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.diagnosed import diagnosis_lines
-from headstart.experiments.head_start import Finished, HeadStart, Learning
+from headstart.experiments.head_start import Finding, Finished, HeadStart, Learning
 from headstart.experiments.scales import SCALES
 from headstart.experiments.soft_start import PLAIN, SHOWN, SoftStart, read_schedule
 from headstart.nets.policies import SquashedPolicy
@@ -33,18 +33,18 @@ from headstart.run.record import RunFolder, create_run, read_config, read_json
 from headstart.run.summary import write_summary
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
-from headstart.tasks.targets import target
+from headstart.tasks.targets import target, twin
 from headstart.transfer.adapters import adapted, read_adapter
 from headstart.transfer.policy import require_same_spaces
 
 ATTEMPTS = "attempts.json"
-WORKERS = 2  # pieces of work at a time: while one thinks on one core, the other's physics runs
+WORKERS = 3  # pieces of work at a time: while one thinks or waits for the target, the others' physics runs
 
 
 def run(options: Transfer) -> int:
     """Runs the study and returns the exit status."""
     arithmetic(options.deterministic)
-    plan = Plan.of(settings_of(options), options.out or new_folder(f"transfer-{options.source}"))
+    plan = Plan.of(settings_of(options), options.out or new_folder(f"transfer-{source_of(options)}"))
     create_run(plan.folder.path, "transfer", options.seed, plan.settings)
     with lock.hold(plan.folder.path):
         return carry_out(plan)
@@ -67,7 +67,7 @@ def carry_out(plan: "Plan") -> int:
     findings.recall()
     disk.replace_file(folder.path / ATTEMPTS, strict_json.encode({"format": 1, "attempts": study.attempt}) + b"\n")
     over = {(job.seed, job.job) for job in findings.finished}
-    jobs = [job for seed in plan.seeds for name, job in study.jobs(seed).items() if (seed, name) not in over]
+    jobs = [job for seed, name, job in ordered(study, plan.seeds) if (seed, name) not in over]
     display = Display(console, plan.title, study.shots, study.methods)
     with resumable(folder.path, console), Writer(folder.metrics) as writer, display:
         for found in fan_out(jobs, WORKERS):
@@ -88,6 +88,15 @@ def carry_out(plan: "Plan") -> int:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"\n{write_report(folder.path)}", highlight=False, soft_wrap=True)
     return 0
+
+
+def ordered(study: HeadStart, seeds: Sequence[int]) -> list[tuple[int, str, Callable[[], Iterator[Finding]]]]:
+    """Returns all pieces of work: the first seed's, then the others', the longest first.
+
+    So there is something of every row to look at early, and in the end nobody waits for one long piece alone.
+    """
+    first, *others = ([(seed, name, job) for name, job in study.jobs(seed).items()] for seed in seeds)
+    return [*first, *(piece for kind in reversed(list(zip(*others, strict=True))) for piece in kind)]
 
 
 def soft_start(settings: dict[str, Any]) -> SoftStart | None:
@@ -196,8 +205,8 @@ def settings_of(options: Transfer) -> dict[str, Any]:
     if not 1 <= count <= 1000 or not 0 <= options.seed < 1 << 31:
         raise InputError(f"--seeds {count} --seed {options.seed}: 1 to 1000 seeds are needed, the first from 0 up")
     return {
-        "source": options.source,
-        "target": options.target or f"shifted-{options.source.replace('_', '-')}:0",
+        "source": source_of(options),
+        "target": options.target or twin(source_of(options)),
         "from": None if options.from_run is None else str(options.from_run),
         "shots": list(whole_numbers("shots", options.shots)),
         "size": options.size,
@@ -214,9 +223,14 @@ def settings_of(options: Transfer) -> dict[str, Any]:
     }
 
 
+def source_of(options: Transfer) -> str:
+    """Returns the family that is asked for; else the cheaper hopper, and the true one where dynamics are estimated."""
+    return options.source or ("hopper_euler" if options.adapt == "none" else "hopper")
+
+
 def pretraining_of(options: Transfer) -> tuple[str, str]:
     """Returns how sources are pretrained, and the schedule: as asked for, else as was shown to be better."""
-    source = options.source.replace("-", "_")
+    source = source_of(options).replace("-", "_")
     alone = options.from_run is None and options.memory == options.adapt == "none" and options.fine_tune == "on-policy"
     shown = "soft" if source in SHOWN and alone else "plain"
     return options.pretrain or shown, options.anneal or SHOWN.get(source, PLAIN)

@@ -28,7 +28,7 @@ from headstart.experiments.diagnosed import diagnosed, write_diagnosis
 from headstart.experiments.on_splits import on_splits, write_splits
 from headstart.experiments.scales import Scale
 from headstart.experiments.soft_start import STEPS, SoftStart
-from headstart.learn.on_policy import on_policy
+from headstart.learn.on_policy import discount_for, on_policy
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
 from headstart.run.evaluate import Evaluation
@@ -189,6 +189,16 @@ class HeadStart:
             return self.soft.steps(self.scale.source_steps)
         return self.scale.source_steps if self.adaptation is None else self.scale.open_steps
 
+    @property
+    def oracle_steps(self) -> int:
+        """Environment steps of the oracle; what an adapted source closes of the gap to it was measured with more."""
+        return self.scale.oracle_steps if self.adaptation is None else 2 * self.scale.adapted_steps
+
+    @property
+    def discount(self) -> float:
+        """γ of sources, of the oracle, and of what is learnt from target episodes: a critic is brought along."""
+        return discount_for(None if self.adaptation is not None else self.source.horizon)
+
     def learner(self, env_steps: int | None = None) -> Any:
         """Returns how sources and the oracle learn, in so many environment steps.
 
@@ -200,7 +210,14 @@ class HeadStart:
         if self.adaptation is not None:
             return on_policy(self.policy(), envs=self.envs)
         decay = None if env_steps is None else -(-env_steps // (self.envs * ROLLOUT_STEPS))
-        return on_policy(self.policy(), envs=self.envs, learning_rate=LEARNING_RATE, epochs=EPOCHS, decay=decay)
+        return on_policy(
+            self.policy(),
+            envs=self.envs,
+            discount=self.discount,
+            learning_rate=LEARNING_RATE,
+            epochs=EPOCHS,
+            decay=decay,
+        )
 
     def training(self, world: TaskFamily, distribution: TaskDistribution, env_steps: int) -> Training:
         """Returns how a source or the oracle is trained for so many environment steps."""
@@ -219,6 +236,7 @@ class HeadStart:
         learner = on_policy(
             self.policy(),
             envs=1,
+            discount=self.discount,
             epochs=10,
             minibatch_size=256,
             target_kl=0.02,
@@ -290,7 +308,7 @@ class HeadStart:
             return
 
         def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
-            steps = self.scale.oracle_steps // 2
+            steps = self.scale.adapted_steps
             training = self.training(self.source, distribution, steps)
             after, _ = yield from self.learn(seed, "adapted", training, steps, state)
             return self.learner().params(after)
@@ -315,8 +333,8 @@ class HeadStart:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
         family = self.build_target()
         distribution = Fixed(task=family.task())
-        training = self.training(family, distribution, self.scale.oracle_steps)
-        state, used = yield from self.learn(seed, "oracle", training, self.scale.oracle_steps, state)
+        training = self.training(family, distribution, self.oracle_steps)
+        state, used = yield from self.learn(seed, "oracle", training, self.oracle_steps, state)
         for scored in self.meet(seed, "oracle", state, (0,)):
             begun = int(used.finished) + self.envs  # an episode counts from its beginning
             counts = scored.counts._replace(adaptation_episodes=begun, adaptation_steps=int(used.steps))

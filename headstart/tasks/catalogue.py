@@ -30,7 +30,9 @@ _MUJOCO = "headstart.tasks.mujoco"
 
 FAMILIES = {
     "hopper": Entry(_MUJOCO, "Hopper", "headstart/Hopper-v0", 1000),
+    "hopper_euler": Entry(_MUJOCO, "hopper_euler", "headstart/HopperEuler-v0", 1000),
     "walker2d": Entry(_MUJOCO, "Walker2d", "headstart/Walker2d-v0", 1000),
+    "walker2d_euler": Entry(_MUJOCO, "walker2d_euler", "headstart/Walker2dEuler-v0", 1000),
     "swimmer": Entry(_MUJOCO, "Swimmer", "headstart/Swimmer-v0", 1000),
     "half_cheetah": Entry(_MUJOCO, "HalfCheetah", "headstart/HalfCheetah-v0", 1000),
     "half_cheetah_backward": Entry(_MUJOCO, "half_cheetah_backward", "headstart/HalfCheetahBackward-v0", 1000),

@@ -9,12 +9,14 @@ come from neighbouring hits.
 # MuJoCo is a compiled module without type stubs.
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from headstart.processors import usable
 from headstart.tasks.camera import CameraPath
 
 HORIZON, ZENITH = np.array([0.93, 0.95, 0.965], np.float32), np.array([0.66, 0.77, 0.88], np.float32)
@@ -78,7 +80,7 @@ class Pixels(NamedTuple):
 def raycast(
     model: mujoco.MjModel, qpos: Float[np.ndarray, "frame position"], path: CameraPath, *, width: int, height: int
 ) -> Float[np.ndarray, "frame height width 3"]:
-    """Renders poses of a model.
+    """Renders poses of a model, on as many processors as there are: each frame depends on its own pose alone.
 
     Args:
         model: what is to be seen.
@@ -90,18 +92,24 @@ def raycast(
     Returns:
         The frames, uint8.
     """
-    data = mujoco.MjData(model)
-    scene = Scene(model, data, np.asarray(model.geom_type, np.int32), _colors(model))
     frames = np.empty((len(qpos), height, width, 3), np.uint8)
     x, y = (np.arange(width) + 0.5) * (2 / width) - 1, 1 - (np.arange(height) + 0.5) * (2 / height)
     columns, rows = (grid.ravel() for grid in np.meshgrid(x, y))
     rays = _view(path, path.target[0], width, height).directions(columns, rows)  # the camera never turns
     pixels = Pixels((height, width), columns, rows, rays, _sky(rays))
-    for frame, row, target in zip(frames, qpos, path.target, strict=True):
-        data.qpos[:] = row
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_comPos(model, data)
-        frame[:] = _picture(scene, _view(path, target, width, height), pixels)
+    workers = min(len(usable()), len(frames))
+
+    def draw(worker: int) -> None:
+        data = mujoco.MjData(model)
+        scene = Scene(model, data, np.asarray(model.geom_type, np.int32), _colors(model))
+        for i in range(worker, len(frames), workers):
+            data.qpos[:] = qpos[i]
+            mujoco.mj_kinematics(model, data)
+            mujoco.mj_comPos(model, data)
+            frames[i] = _picture(scene, _view(path, path.target[i], width, height), pixels)
+
+    with ThreadPoolExecutor(workers) as threads:
+        list(threads.map(draw, range(workers)))  # so that an error comes out
     return frames
 
 

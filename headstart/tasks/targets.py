@@ -215,6 +215,16 @@ def names() -> list[str]:
     return ["shifted-" + robot.replace("_", "-") for robot in ROBOTS]
 
 
+def twin(source: str) -> str:
+    """Names the target that a source is sent to where none is asked for: the same robot's, however it is integrated.
+
+    Example:
+        >>> twin("hopper_euler")
+        'shifted-hopper:0'
+    """
+    return f"shifted-{source.replace('_', '-').removesuffix('-euler')}:0"
+
+
 def target(name: str) -> Any:
     """Finds a target.
 

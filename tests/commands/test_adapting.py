@@ -10,7 +10,13 @@ from headstart.experiments.scales import SCALES, Scale
 from headstart.run.summary import read_summary
 
 SMALL = Scale(
-    seeds=1, source_steps=4_096, open_steps=4_096, oracle_steps=8_192, evaluation_episodes=3, experience_steps=1_024
+    seeds=1,
+    source_steps=4_096,
+    open_steps=4_096,
+    adapted_steps=4_096,
+    oracle_steps=8_192,
+    evaluation_episodes=3,
+    experience_steps=1_024,
 )
 WORDS = ["transfer", "--source", "hopper", "--size", "tiny", "--randomize", "mild", "--adapt", "posterior"]
 

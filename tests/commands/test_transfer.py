@@ -1,17 +1,26 @@
 """The main job from end to end, small: every arm, every count, and a study that is interrupted and taken up again."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from headstart.__main__ import main
 from headstart.commands import transfer
+from headstart.commands.transfer import Plan, settings_of
 from headstart.experiments.scales import SCALES, Scale
+from headstart.options import Transfer
 from headstart.run.summary import read_summary
 
 SMALL = Scale(
-    seeds=2, source_steps=8_192, open_steps=8_192, oracle_steps=4_096, evaluation_episodes=3, experience_steps=1_024
+    seeds=2,
+    source_steps=8_192,
+    open_steps=8_192,
+    adapted_steps=1_024,
+    oracle_steps=4_096,
+    evaluation_episodes=3,
+    experience_steps=1_024,
 )
 WORDS = ["transfer", "--source", "pendulum", "--target", "gym:Pendulum-v1", "--size", "tiny", "--shots", "0,1,2"]
 
@@ -124,3 +133,28 @@ def test_a_target_that_does_not_fit_is_refused_with_the_differences(words, parts
     for part in parts:
         assert part in said
     assert not (tmp_path / "run").exists()
+
+
+def test_the_first_seed_comes_as_a_whole_and_then_what_takes_longest():
+    study = Plan.of(
+        settings_of(Transfer(source="pendulum", target="gym:Pendulum-v1", size="tiny")), Path("nowhere")
+    ).study
+    order = [(seed, name) for seed, name, _ in transfer.ordered(study, (4, 5, 6))]
+    assert order == [(4, "scratch"), (4, "nominal"), (4, "randomized"), (5, "randomized"), (6, "randomized"),
+                     (5, "nominal"), (6, "nominal"), (5, "scratch"), (6, "scratch")]  # fmt: skip
+    assert [name for _, name, _ in transfer.ordered(study, (0,))] == ["scratch", "nominal", "randomized"]
+
+
+@pytest.mark.parametrize(
+    ("words", "source", "goes_to"),
+    [
+        ({}, "hopper_euler", "shifted-hopper:0"),
+        ({"adapt": "posterior"}, "hopper", "shifted-hopper:0"),
+        ({"source": "half_cheetah"}, "half_cheetah", "shifted-half-cheetah:0"),
+        ({"source": "walker2d-euler"}, "walker2d-euler", "shifted-walker2d:0"),
+        ({"source": "hopper", "target": "gym:Hopper-v5"}, "hopper", "gym:Hopper-v5"),
+    ],
+)
+def test_where_nothing_is_said_the_cheaper_hopper_meets_the_true_one(words, source, goes_to):
+    settings = settings_of(Transfer(**words))
+    assert (settings["source"], settings["target"]) == (source, goes_to)

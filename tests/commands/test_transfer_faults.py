@@ -21,7 +21,13 @@ from headstart.tasks.gymnasium_world import GymnasiumFamily
 from tests.run import children
 
 SMALL = Scale(
-    seeds=1, source_steps=4_096, open_steps=4_096, oracle_steps=4_096, evaluation_episodes=3, experience_steps=1_024
+    seeds=1,
+    source_steps=4_096,
+    open_steps=4_096,
+    adapted_steps=1_024,
+    oracle_steps=4_096,
+    evaluation_episodes=3,
+    experience_steps=1_024,
 )
 CHILD = """
 import os, sys

@@ -32,6 +32,7 @@ FAMILIES = [
     *(PointRun(layout=layout, horizon=16) for layout in LAYOUTS),
     FourGoals(horizon=16),
     *mujoco.ALL,
+    mujoco.MujocoFamily(robot=mujoco.hopper_euler()),
 ]
 JAX_FAMILIES = [family for family in FAMILIES if family.kind == "jax"]
 ENVS, STEPS = 3, 20

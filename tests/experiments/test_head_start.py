@@ -1,9 +1,11 @@
 """The main job: a source spends its whole learning rate, and who goes on from one begins with it again."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
+import pytest
 
 from headstart.experiments.head_start import HeadStart
 from headstart.experiments.scales import Scale
@@ -22,7 +24,13 @@ def study(folder):
         randomized=plain,
         shots=(0,),
         scale=Scale(
-            seeds=1, source_steps=2048, open_steps=1024, oracle_steps=1024, evaluation_episodes=1, experience_steps=64
+            seeds=1,
+            source_steps=2048,
+            open_steps=1024,
+            adapted_steps=1_024,
+            oracle_steps=1024,
+            evaluation_episodes=1,
+            experience_steps=64,
         ),
         folder=folder,
         envs=8,
@@ -60,3 +68,12 @@ def test_a_source_that_goes_on_in_an_adapted_simulator_does_not_come_to_rest(tmp
     open_ended = dataclasses.replace(one, adaptation=object())  # pyright: ignore[reportArgumentType]
     assert (one.source_steps, open_ended.source_steps) == (2048, 1024)
     assert open_ended.learner(1024).decay is None and one.learner(1024).decay == 2
+
+
+@pytest.mark.parametrize(("world", "expected"), [("hopper_euler", 0.995), ("hopper", 0.995), ("pusher", 0.99)])
+def test_all_who_share_a_critic_look_ahead_a_fifth_of_an_episode(world, expected, tmp_path):
+    one = dataclasses.replace(study(tmp_path), source=family(world))
+    tuned: Any = one.tuning("fine-tune nominal")
+    assert one.learner(2048).discount == tuned.learner.discount == pytest.approx(expected)
+    open_ended = dataclasses.replace(one, adaptation=object())  # pyright: ignore[reportArgumentType]
+    assert open_ended.learner().discount == open_ended.tuning("scratch").learner.discount == 0.99

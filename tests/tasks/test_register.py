@@ -19,6 +19,8 @@ register()
 OURS = (
     "half_cheetah_backward",
     "half_cheetah_run",
+    "hopper_euler",
+    "walker2d_euler",
     "ant_run",
     "ant_wide_hallway",
     "ant_narrow_hallway",

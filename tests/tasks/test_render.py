@@ -1,6 +1,7 @@
 """Pictures: rays that hit what is there, light and shadow where they must be, and a parent that no driver can end."""
 
 import sys
+from itertools import pairwise
 
 import mujoco
 import numpy as np
@@ -110,6 +111,16 @@ def test_same_poses_same_pixels_and_the_model_is_left_alone():
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(model.geom_rgba, before)
     assert one.shape == (1, 48, 64, 3) and one.dtype == np.uint8
+
+
+def test_same_pixels_on_one_processor_and_on_several(monkeypatch):
+    poses = np.array([[x, 0.5 + x / 10] for x in range(5)])
+    pictures = []
+    for processors in ([0], [0, 1, 2]):
+        monkeypatch.setattr(raycast, "usable", lambda: processors)  # noqa: B023
+        pictures.append(render(ball(), poses, width=64, height=48, by="rays"))
+    np.testing.assert_array_equal(*pictures)
+    assert all((one != other).any() for one, other in pairwise(pictures[0]))
 
 
 @pytest.mark.parametrize("qpos", [np.zeros((0, 2)), np.zeros(2), np.zeros((3, 5)), np.full((1, 2), np.nan)])

@@ -3,11 +3,11 @@
 from headstart.tasks.mujoco.ant import Ant, ant_narrow_hallway, ant_run, ant_u_maze, ant_wide_hallway
 from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.mujoco.half_cheetah import HalfCheetah, half_cheetah_backward, half_cheetah_run
-from headstart.tasks.mujoco.hopper import Hopper
+from headstart.tasks.mujoco.hopper import Hopper, hopper_euler
 from headstart.tasks.mujoco.pusher import Pusher
 from headstart.tasks.mujoco.reacher import Reacher
 from headstart.tasks.mujoco.swimmer import Swimmer
-from headstart.tasks.mujoco.walker2d import Walker2d
+from headstart.tasks.mujoco.walker2d import Walker2d, walker2d_euler
 
 __all__ = [
     "ALL",
@@ -25,6 +25,8 @@ __all__ = [
     "ant_wide_hallway",
     "half_cheetah_backward",
     "half_cheetah_run",
+    "hopper_euler",
+    "walker2d_euler",
 ]
 
 ALL = tuple(

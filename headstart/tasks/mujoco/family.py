@@ -246,7 +246,7 @@ class MujocoFamily:
     @cached_property
     def _model(self) -> mujoco.MjModel:
         about = self.robot.about
-        return compiled(about.asset, about.watched, self.warm_start, about.walls)
+        return compiled(about.asset, about.watched, self.warm_start, about.walls, about.euler)
 
     @cached_property
     def _randomizer(self) -> Randomizer:

@@ -1,5 +1,6 @@
 """The hopper: one leg that must hop along a line without falling."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,3 +80,8 @@ class Hopper:
         moved = running(before, after, asked, self.about)
         healthy = self.healthy_reward * (~ended).astype(moved.dtype)
         return moved + healthy - self.control_weight * effort(action)
+
+
+def hopper_euler() -> Hopper:
+    """Hopper-v5 in a cheaper simulator: integrated by Euler, not RK4; five times as many steps a second."""
+    return Hopper(about=dataclasses.replace(HOPPER, name="hopper_euler", euler=True))

@@ -33,6 +33,7 @@ def compiled(
     watched: tuple[str, ...] = (),
     warm_start: bool = True,
     walls: tuple[tuple[float, float, float, float], ...] = (),
+    euler: bool = False,
 ) -> mujoco.MjModel:
     """Compiles a model for simulation. One object for each set of arguments: copy it before writing to it.
 
@@ -45,6 +46,7 @@ def compiled(
         watched: bodies to report.
         warm_start: whether the constraint solver may start from its last solution.
         walls: boxes on the ground, 1 m high: centre x and y, half width and half depth, in m.
+        euler: integrate by MuJoCo's semi-implicit Euler, whatever the file asks for.
     """
     spec = specification(asset)
     for body in spec.bodies:
@@ -64,6 +66,8 @@ def compiled(
             objname=body,
         )
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+    if euler:
+        spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     if not warm_start:
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_WARMSTART
     total, spec.compiler.settotalmass = spec.compiler.settotalmass, -1.0  # deprecated there, so done here

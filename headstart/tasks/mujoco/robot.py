@@ -31,7 +31,8 @@ class Description:
 
     Attributes:
         name: of the family.
-        gymnasium: id of the Gymnasium environment that the nominal task equals step by step.
+        gymnasium: id of the Gymnasium environment that the nominal task equals step by step, but for what is named
+            here.
         asset: the MJCF file among Gymnasium's own.
         frame_skip: physics steps in one control step.
         dt: seconds in one control step.
@@ -44,6 +45,8 @@ class Description:
         carry_most: the heaviest payload, in kg.
         watched: bodies whose positions are in `Physics.bodies`.
         forces: whether contact forces are in `Physics.forces`. Steps are then taken one environment after the other.
+        euler: whether MuJoCo's semi-implicit Euler integrates the motion, instead of what the file asks for. Where that
+            is RK4 this takes a quarter of the evaluations of the dynamics, and is no longer Gymnasium's world.
         walls: boxes on the ground: centre x and y, half width and half depth, in m.
         goal: where a goal is, in m; None where there is none.
         goal_height: what the nominal task pays at the goal; 0 pays for moving instead.
@@ -70,6 +73,7 @@ class Description:
     carry_most: float
     watched: tuple[str, ...] = ()
     forces: bool = False
+    euler: bool = False
     walls: tuple[tuple[float, float, float, float], ...] = ()
     goal: tuple[float, float] | None = None
     goal_height: float = 0.0

@@ -1,5 +1,6 @@
 """The walker: two legs that must walk along a line without falling."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,3 +77,8 @@ class Walker2d:
         moved = running(before, after, asked, self.about)
         healthy = self.healthy_reward * (~ended).astype(moved.dtype)
         return moved + healthy - self.control_weight * effort(action)
+
+
+def walker2d_euler() -> Walker2d:
+    """Walker2d-v5 in a cheaper simulator: integrated by Euler, not RK4; three times as many steps a second."""
+    return Walker2d(about=dataclasses.replace(WALKER2D, name="walker2d_euler", euler=True))

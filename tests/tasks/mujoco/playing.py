@@ -4,8 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from headstart.tasks import catalogue
 from headstart.tasks.mujoco import ALL
 
+EULER = tuple(catalogue.family(name) for name in ("hopper_euler", "walker2d_euler"))
 HOPPER, WALKER2D, SWIMMER, HALF_CHEETAH, REACHER, PUSHER, ANT = ALL
 every_family = pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
 

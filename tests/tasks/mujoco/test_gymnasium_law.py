@@ -7,7 +7,18 @@ import mujoco
 import numpy as np
 import pytest
 
-from tests.tasks.mujoco.playing import ALL, ANT, HALF_CHEETAH, PUSHER, actions_of, all_of, begin, every_family, tasks_of
+from tests.tasks.mujoco.playing import (
+    ALL,
+    ANT,
+    EULER,
+    HALF_CHEETAH,
+    PUSHER,
+    actions_of,
+    all_of,
+    begin,
+    every_family,
+    tasks_of,
+)
 
 STEPS = 1000
 # Gymnasium's file of the half-cheetah uses an attribute that MuJoCo deprecates
@@ -25,6 +36,8 @@ class Original:
     def __init__(self, family, warm_start=True):
         self.env = gymnasium.make(family.robot.about.gymnasium).unwrapped
         self.env.reset(seed=0)
+        if family.robot.about.euler:
+            self.env.model.opt.integrator = mujoco.mjtIntegrator.mjINT_EULER
         if not warm_start:
             self.env.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_WARMSTART
 
@@ -56,7 +69,7 @@ def play_both(family, original, row, n):
             original.put(family, state, row)
 
 
-@every_family
+@pytest.mark.parametrize("family", (*ALL, *EULER), ids=lambda family: family.name)
 def test_bit_for_bit_without_the_solvers_warm_start(family):
     family = dataclasses.replace(family, warm_start=False)
     for mine, theirs in play_both(family, Original(family, warm_start=False), row=1, n=3):
@@ -115,3 +128,16 @@ def test_episodes_begin_in_the_originals_range(family):
         np.testing.assert_array_less(np.abs(one.mean(axis=0) - many.mean(axis=0)) / width, 0.1)
         constant = np.ptp(many, axis=0) == 0
         np.testing.assert_array_equal(one[:, constant], many[:, constant])
+
+
+@pytest.mark.parametrize("coarse", EULER, ids=lambda family: family.name)
+def test_the_cheaper_simulator_is_near_the_originals_and_not_it(coarse):
+    fine, n = next(family for family in ALL if family.robot.about.gymnasium == coarse.robot.about.gymnasium), 8
+    state, apart, moved = begin(fine, tasks_of(fine, n)), [], []
+    for action in actions_of(fine, 20, n):
+        one, other = (family.step(np.arange(n), state, action, all_of(n)).state for family in (fine, coarse))
+        apart.append(fine.observe(one) - fine.observe(other))
+        moved.append(fine.observe(one) - fine.observe(state))
+        state = one
+    share = np.sqrt(np.mean(np.square(apart)) / np.mean(np.square(moved)))
+    assert 0.001 < share < 0.1, share
