@@ -14,7 +14,16 @@ CHUNK = 128  # steps between two looks at whether every episode has ended
 WIDTH = 10  # environments side by side while whole episodes are played: one shape, compiled once
 
 
-def begin(key: Key[Array, ""], family: TaskFamily, policy: Policy, params: Params, tasks: Task, n: int) -> Carry:
+def begin(
+    key: Key[Array, ""],
+    family: TaskFamily,
+    policy: Policy,
+    params: Params,
+    tasks: Task,
+    n: int,
+    *,
+    split: bool = True,
+) -> Carry:
     """Starts `n` environments.
 
     Args:
@@ -24,14 +33,17 @@ def begin(key: Key[Array, ""], family: TaskFamily, policy: Policy, params: Param
         params: of the policy.
         tasks: a pool of tasks, any leading axis `task`; environment `i` starts with row `i` (round and round).
         n: how many environments.
+        split: whether, outside JAX, half of a large batch steps while the other half's policy thinks. That pays where
+            nothing else runs beside it; to split or not are two draws of the same randomness.
 
     Returns:
         The carry that `collect` continues from.
     """
     if n < 1:
         raise InputError(f"a world needs at least one environment, not {n}")
-    start = begin_scan if family.kind == "jax" else begin_host
-    return start(key, family, policy, params, tasks, n)  # pyright: ignore[reportArgumentType]
+    if family.kind == "jax":
+        return begin_scan(key, family, policy, params, tasks, n)  # pyright: ignore[reportArgumentType]
+    return begin_host(key, family, policy, params, tasks, n, split=split)  # pyright: ignore[reportArgumentType]
 
 
 def collect(

@@ -1,4 +1,4 @@
-"""The host half of the seam: worlds outside JAX, stepped in two half batches.
+"""The host half of the seam: worlds outside JAX, in two half batches, or in one where others fill the processors.
 
 Each half has a thread that goes through the whole rollout by itself, policy call and step in turn: while its physics
 runs, which holds no interpreter lock, the other thinks, and nothing is handed from thread to thread. A family that is
@@ -68,6 +68,7 @@ def begin_host(
     tasks: Task,
     n: int,
     *,
+    split: bool = True,
     resting: Bool[np.ndarray, " env"] | None = None,
     worlds: tuple[State, ...] | None = None,
 ) -> Carry:
@@ -80,6 +81,7 @@ def begin_host(
         params: of the policy.
         tasks: the pool that episodes draw from.
         n: how many environments.
+        split: whether half of a large batch steps while the other half's policy thinks.
         resting: those that are not to begin.
         worlds: the worlds of an earlier carry of `n` environments, to be used again.
     """
@@ -87,7 +89,7 @@ def begin_host(
     keys, everywhere, task = Seeds(key), np.arange(n), rows(pool, np.arange(n))
     wanted = np.ones(n, bool) if resting is None else ~resting
     states, observations = [], []
-    for i, part in enumerate(halves(n)):
+    for i, part in enumerate(parts_of(n, split)):
         state = family.start(part.stop - part.start) if worlds is None else worlds[i]
         cut = jax.tree.map(lambda x: x[part], task)  # noqa: B023
         state = family.reset(keys.resets(0, everywhere[part]), state, cut, wanted[part])
@@ -132,7 +134,7 @@ def collect_host(
         The rollout, leaves `time env ...` in NumPy arrays, and where everything stands.
     """
     n, everywhere, keys = len(carry.first), np.arange(len(carry.first)), Seeds(key)
-    book = open_book(carry.task, tasks, np.asarray(carry.episode))
+    book, parts = open_book(carry.task, tasks, np.asarray(carry.episode)), parts_of(n, len(carry.world) > 1)
     seeds, renewals = keys.of_rollout(steps, everywhere)
     act, once, (turn, foresee) = jitted_act(policy), resting is not None, offered(family)
     bounds = family.action.bounds() if isinstance(family.action, Box) else None
@@ -162,7 +164,7 @@ def collect_host(
                 half = Half(row.state, row.obs, ended, row.elapsed, row.episode)
         return record, half, memory
 
-    records, now, memory = zip(*beside_each_other(roll, halves(n), turn is not None), strict=True)
+    records, now, memory = zip(*beside_each_other(roll, parts, turn is not None), strict=True)
     return rollout_of(records, book), joined(now, memory, book)
 
 
@@ -303,9 +305,9 @@ def jitted_act(policy: Policy):
     return jax.jit(act)
 
 
-def halves(n: int) -> list[slice]:
-    """Cuts a batch into two halves where that pays."""
-    if n < SMALLEST_SPLIT:
+def parts_of(n: int, split: bool) -> list[slice]:
+    """Cuts a batch into two halves, where that is wanted and pays."""
+    if n < SMALLEST_SPLIT or not split:
         return [slice(0, n)]
     return [slice(0, n // 2), slice(n // 2, n)]
 

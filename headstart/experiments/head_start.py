@@ -220,9 +220,11 @@ class HeadStart:
         )
 
     def training(self, world: TaskFamily, distribution: TaskDistribution, env_steps: int) -> Training:
-        """Returns how a source or the oracle is trained for so many environment steps."""
+        """Returns how a source or the oracle is trained for so many environment steps, beside others."""
         steps, learner = ROLLOUT_STEPS if self.soft is None else STEPS, self.learner(env_steps)
-        return Training(family=world, learner=learner, distribution=distribution, envs=self.envs, steps=steps)
+        return Training(
+            family=world, learner=learner, distribution=distribution, envs=self.envs, steps=steps, split=False
+        )
 
     def tuning(self, method: str) -> FineTuning:
         """Returns how target episodes are learnt from: the same for every arm that learns from them.

@@ -231,7 +231,7 @@ def learnt(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> t
         decay=-(-steps // (RecurrentPPO.envs * ROLLOUT_STEPS)),
         privileged=ParameterSpace((*home.dynamics.values(), *home.rewards.values())),
     )
-    training = Training(family=home, learner=learner, distribution=tasks, steps=ROLLOUT_STEPS)
+    training = Training(family=home, learner=learner, distribution=tasks, steps=ROLLOUT_STEPS, split=False)
     run = training.start(key_of(job.seed, job.name))
     for progress in train(training, run, steps):
         run = progress.run

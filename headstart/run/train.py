@@ -56,6 +56,7 @@ class Training:
         distribution: of tasks; asked for a fresh pool before each rollout.
         envs: environments side by side.
         steps: of each environment in one rollout.
+        split: see `headstart.data.collect.begin`; not where several trainings go on side by side.
     """
 
     family: TaskFamily
@@ -63,6 +64,7 @@ class Training:
     distribution: TaskDistribution
     envs: int = 64
     steps: int = 64
+    split: bool = True
 
     def __post_init__(self):
         """Refuses sizes with which nothing can be collected."""
@@ -76,7 +78,8 @@ class Training:
         state = self.learner.init(key_learner) if learner is None else learner
         tasks = self.distribution.init(key_tasks)
         pool = self.distribution.sample(key_pool, tasks, self.envs)
-        carry = begin(key_worlds, self.family, self.learner.policy, self.learner.params(state), pool, self.envs)
+        policy, params = self.learner.policy, self.learner.params(state)
+        carry = begin(key_worlds, self.family, policy, params, pool, self.envs, split=self.split)
         return Run(key, state, tasks, carry, np.zeros((), np.int64), np.zeros((), np.int64))
 
     def advance(self, run: Run) -> Progress:

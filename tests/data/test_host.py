@@ -53,6 +53,18 @@ def test_no_row_crosses_an_episode(n):
     np.testing.assert_array_equal(rollout.obs[..., 0], expected)
 
 
+def test_a_batch_in_one_does_what_its_halves_do():
+    world, policy, tasks = Counting(lengths=(3, 5)), Constant(), pool(16)
+    whole, parted = (begin_host(KEY, world, policy, {}, tasks, 16, split=split) for split in (False, True))
+    assert len(whole.world) == 1 and len(parted.world) == 2
+    for _ in range(2):
+        (one, whole), (two, parted) = (
+            collect_host(KEY, world, policy, {}, carry, tasks, 9) for carry in (whole, parted)
+        )
+        jax.tree.map(np.testing.assert_array_equal, one, two)
+    assert len(whole.world) == 1
+
+
 def test_two_calls_are_one_long_call():
     world, policy, tasks = Counting(lengths=(3, 5)), Constant(), pool(16)
     carry = begin_host(KEY, world, policy, {}, tasks, 16)
