@@ -24,7 +24,7 @@ class Transfer:
     """Family to learn on; `headstart list` names them. Default: hopper_euler, the hopper in a simulator that is five
     times as fast as the target's own; with --adapt hopper, whose dynamics can be made the target's."""
     target: Annotated[str | None, tyro.conf.arg(metavar="TARGET")] = None
-    """`gym:ID`, `package.module:function`, or `shifted:NAME:SEED`. Default: the source's shifted Gymnasium twin."""
+    """`gym:ID`, `package.module:function`, or `shifted-NAME:SEED`. Default: the source's shifted Gymnasium twin."""
     shots: str = "0,1,5,20"
     """Numbers of target episodes k to compare, with commas between."""
     size: Size = "small"
