@@ -11,13 +11,15 @@ def transfer():
     found = result("transfer_hopper.json")
     shots = sorted({arm["shots"] for arm in found["arms"]})
     lines = [title_of(shots), "|---|" + "---|" * len(shots), *rows_of(found["arms"], shots)]
-    versions = found["versions"]
+    versions, whole = found["versions"], result("footprint.json")
     lines += ["", verdict(found["arms"])]
     lines += [
         "",
         f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, undiscounted return of "
         f"{max(arm['evaluation_episodes'] for arm in found['arms'])} evaluation episodes for each seed; made by "
-        f"`{found['extra']['command']}` in {found['extra']['wall_seconds'] / 60:.1f} minutes on two cores, MuJoCo "
+        f"`{found['extra']['command']}` in {found['extra']['wall_seconds'] / 60:.1f} minutes on two cores (with start, "
+        f"film and page, and nothing compiled yet: {whole['seconds'] / 60:.1f} minutes, "
+        f"{whole['peak_bytes'] / 2**30:.2f} GiB at the most, [footprint](results/footprint.json)), MuJoCo "
         f"{versions['mujoco']}, JAX {versions['jax']}: [results/transfer_hopper.json](results/transfer_hopper.json). "
         "The oracle goes on from the randomized source on the target as if that cost nothing.",
         "",
