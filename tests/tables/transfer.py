@@ -38,11 +38,17 @@ def more_seeds():
     return (
         f"With {len(found['seeds'])} seeds instead: zero-shot {spread(randomized)} with randomized pretraining, "
         f"{spread(nominal)} with nominal, the difference by seed {number(gain.value)} [{number(gain.low)}, "
-        f"{number(gain.high)}]{'' if gain.low > 0 else ': not shown'}; fine-tuning beat scratch, intervals apart, in "
+        f"{number(gain.high)}]{'' if gain.low > 0 else ': not shown'}"
+        f"{overlap(nominal, randomized)}; fine-tuning beat scratch, intervals apart, in "
         f"{ahead} of {compared} comparisons "
         "([results/transfer_hopper_ten_seeds.json](results/transfer_hopper_ten_seeds.json), the same command with "
         f"`--seeds {len(found['seeds'])}`)."
     )
+
+
+def overlap(lower, upper):
+    """Says so where the intervals of two arms touch: each alone, they do not prove the difference."""
+    return "" if upper["low"] > lower["high"] else ", though the two arms' own intervals overlap"
 
 
 def won(arms):
