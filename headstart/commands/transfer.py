@@ -70,7 +70,7 @@ def carry_out(plan: "Plan") -> int:
     jobs = [job for seed, name, job in ordered(study, plan.seeds) if (seed, name) not in over]
     display = Display(console, plan.title, study.shots, study.methods)
     with resumable(folder.path, console), Writer(folder.metrics) as writer, display:
-        for found in fan_out(jobs, WORKERS):
+        for found in fan_out(jobs, WORKERS, first_alone=True):
             if isinstance(found, Learning):
                 display.learning(found)
                 writer.append(found.env_steps, metrics_of(found))
@@ -95,8 +95,8 @@ def ordered(study: HeadStart, seeds: Sequence[int]) -> list[tuple[int, str, Call
 
     So there is something of every row to look at early, and in the end nobody waits for one long piece alone.
     """
-    first, *others = ([(seed, name, job) for name, job in study.jobs(seed).items()] for seed in seeds)
-    return [*first, *(piece for kind in reversed(list(zip(*others, strict=True))) for piece in kind)]
+    pieces = [[(seed, name, job) for name, job in reversed(study.jobs(seed).items())] for seed in seeds]
+    return [*pieces[0], *(piece for kind in zip(*pieces[1:], strict=True) for piece in kind)]
 
 
 def soft_start(settings: dict[str, Any]) -> SoftStart | None:

@@ -35,6 +35,29 @@ def test_no_more_run_at_a_time_than_may():
     assert most[0] == 2
 
 
+def test_the_first_is_alone_until_it_has_found_something():
+    events = []
+
+    def first():
+        time.sleep(0.05)  # compiles
+        events.append("found")
+        yield 0
+        time.sleep(0.05)
+        yield 1
+
+    def other():
+        events.append("begun")
+        yield 2
+
+    assert sorted(fan_out([first, other, other], 3, first_alone=True)) == [0, 1, 2, 2]
+    assert events == ["found", "begun", "begun"]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_first_one_that_finds_nothing_does_not_hold_the_others_up(n):
+    assert list(fan_out([count("a", 0), *[count("b", 1)] * n], 2, first_alone=True)) == [("b", 0)] * n
+
+
 def test_what_breaks_one_is_raised_and_the_others_end():
     ended = threading.Event()
 
