@@ -3,8 +3,10 @@
 Four policies learn in simulation: without randomization, and with it feed-forward, with the last 8 steps, and
 recurrent; their critics are told the true dynamics. Then each plays, as it is, on robots of Gymnasium's with latency,
 sensor noise and other dynamics, which it has never met; and on simulated robots drawn once and for all, some inside the
-randomized ranges and some outside, beside an oracle that learnt on just that robot for as many steps. The ablation
-fixes one group of parameters after the other at its nominal value while the recurrent policy learns.
+randomized ranges and some outside, beside an oracle that learnt on just that robot: the better of one that began there
+with nothing and one that went on from the recurrent policy. A robot with latency does not teach hopping to who begins
+on it: there oracles of the first kind stand still. The ablation fixes one group of parameters after the other at its
+nominal value while the recurrent policy learns.
 
 Source: Peng, Andrychowicz, Zaremba, Abbeel 2018 (arXiv 1710.06537), tables I to III; lecture slide "Sim2real with
 domain randomization".
@@ -24,15 +26,15 @@ import numpy as np
 from headstart.data.collect import play
 from headstart.errors import unknown
 from headstart.experiments.claims import Reproduced, Request, Step, Work
-from headstart.experiments.head_start import key_of
+from headstart.experiments.head_start import SOURCE, key_of, recalled
 from headstart.experiments.peng_table import compared, summed_up, table
 from headstart.experiments.peng_unmet import held_to_oracles
 from headstart.experiments.peng_worlds import ARMS, INSIDE, UNMET, WORLDS, Arm, World, distribution_of, unmet
-from headstart.learn.recurrent_ppo import RecurrentPPO
+from headstart.learn.recurrent_ppo import RecurrentPPO, RecurrentPPOState
 from headstart.nets.memory import policy_with
 from headstart.nets.random_actions import RandomActions
 from headstart.processors import usable
-from headstart.run import disk, strict_json
+from headstart.run import disk, sealed, strict_json
 from headstart.run.evaluate import evaluate
 from headstart.run.fan_out import fan_out
 from headstart.run.ledger import Ledger
@@ -53,7 +55,8 @@ EPOCHS, LEARNING_RATE = 8, 7e-4
 ROWS, ROWS_OF_MEMORIES = (512, 16), (2048, 32)
 OBJECT, GOAL = slice(17, 20), slice(20, 23)  # in what the pusher sees
 TARGETS = (0, 1, 2)
-ORACLE = Arm("none", randomized=False)
+ORACLE = Arm("none", randomized=False)  # that begins with nothing
+ORIGIN = "recurrent"  # the arm that the other goes on from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,8 @@ class Scale:
         seeds: independent repetitions.
         steps: environment steps of each training, by world: with half a million the pusher's arm learns to keep still,
             and nothing that randomization could spoil or save.
+        alone: environment steps of an oracle that begins with nothing. By then it hops, or stands and goes on standing.
+        further: environment steps for which an oracle goes on from the recurrent policy.
         episodes: of evaluation, on each target, and as many on the randomized simulation as on all targets.
         unmet: simulated robots inside of the ranges, on each of which an oracle learns, and as many outside.
         unmet_episodes: of evaluation on each of them.
@@ -71,15 +76,41 @@ class Scale:
 
     seeds: int
     steps: Mapping[str, int]
+    alone: int
+    further: int
     episodes: int
     unmet: int
     unmet_episodes: int
 
 
 SCALES = {
-    "tiny": Scale(seeds=1, steps={"hopper": 8_192, "pusher": 16_384}, episodes=1, unmet=1, unmet_episodes=1),
-    "small": Scale(seeds=5, steps={"hopper": 131_072, "pusher": 98_304}, episodes=5, unmet=3, unmet_episodes=5),
-    "full": Scale(seeds=5, steps={"hopper": 1_048_576, "pusher": 2_097_152}, episodes=20, unmet=20, unmet_episodes=10),
+    "tiny": Scale(
+        seeds=1,
+        steps={"hopper": 8_192, "pusher": 16_384},
+        alone=8_192,
+        further=4_096,
+        episodes=1,
+        unmet=1,
+        unmet_episodes=1,
+    ),
+    "small": Scale(
+        seeds=5,
+        steps={"hopper": 131_072, "pusher": 98_304},
+        alone=98_304,
+        further=32_768,
+        episodes=5,
+        unmet=3,
+        unmet_episodes=5,
+    ),
+    "full": Scale(
+        seeds=5,
+        steps={"hopper": 2_097_152, "pusher": 2_097_152},
+        alone=1_048_576,
+        further=262_144,
+        episodes=20,
+        unmet=20,
+        unmet_episodes=10,
+    ),
 }
 
 
@@ -115,9 +146,10 @@ def carried_out(
     workers = min(2, len(usable()))
     before = sum(piece_of(job, request.folder).exists() for job in jobs + best)  # what an interrupted run had measured
     found: dict[Job, dict[str, Any]] = {}
-    for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in best + jobs], workers):
-        found[job] = piece
-        yield Step(len(found) / len(jobs + best), f"{job.world}, {job.name}, seed {job.seed}: {worth(piece):.1f}")
+    for some in (jobs, best):  # oracles go on from what an arm has learnt
+        for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in some], workers):
+            found[job] = piece
+            yield Step(len(found) / len(jobs + best), f"{job.world}, {job.name}, seed {job.seed}: {worth(piece):.1f}")
     about = {"seeds": list(seeds), "episodes": scale.episodes, "targets": list(TARGETS)}
     about |= {"pieces": len(jobs + best), "pieces_from_before": before}  # the time is of the others
     worlds = {}
@@ -157,7 +189,12 @@ def oracles_of(world: str, scale: Scale, seed: int) -> list[Job]:
 
 def piece_of(job: Job, folder: Path) -> Path:
     """Names the file of what a job found."""
-    return folder / f"piece-{job.world}-{job.name.replace(' ', '-')}-{job.seed}.json"
+    return folder / f"piece-{name_of(job)}.json"
+
+
+def name_of(job: Job) -> str:
+    """Names a job, in files."""
+    return f"{job.world}-{job.name.replace(' ', '-')}-{job.seed}"
 
 
 def worth(piece: Mapping[str, Any]) -> float:
@@ -171,23 +208,20 @@ def kept(job: Job, scale: Scale, folder: Path) -> Iterator[tuple[Job, dict[str, 
     if path.exists():
         yield job, read_json(path, LIMIT, path.name)
         return
-    if job.row is None:
-        piece = measured(job, scale, Ledger(path=path.with_name(path.name.replace("piece", "ledger")), budget=0))
-    else:
-        piece = measured_oracle(job, scale)
+    piece = measured(job, scale, folder) if job.row is None else measured_oracle(job, scale, folder)
     disk.replace_file(path, strict_json.encode(piece) + b"\n")
     yield job, piece
 
 
-def measured(job: Job, scale: Scale, ledger: Ledger) -> dict[str, Any]:
+def measured(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
     """Trains one policy and says what it is worth at home and, as it is, on the targets and the unmet robots."""
     world, home = WORLDS[job.world], family(WORLDS[job.world].family)
-    greedy, params = learnt(job, home, scale.steps[job.world], distribution_of(home, world, job.arm))
+    greedy, params = played_by(*learnt(job, home, scale, folder))
     key_home = key_of(job.seed, "evaluation")
     everywhere = distribution_of(home, world, Arm("none"))
     tasks = everywhere.sample(key_home, everywhere.init(key_home), scale.episodes * len(TARGETS))
     played = play(key_home, home, greedy, params, tasks, scale.episodes * len(TARGETS))
-    met = []
+    met, ledger = [], Ledger(path=folder / f"ledger-{name_of(job)}.json", budget=0)
     for seed in TARGETS:
         there = Target(partial(target, f"{world.target}:{seed}"), ledger, play)
         met.extend(there.run(key_home, greedy, params, scale.episodes, "evaluation"))
@@ -201,27 +235,56 @@ def measured(job: Job, scale: Scale, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def measured_oracle(job: Job, scale: Scale) -> dict[str, Any]:
-    """Trains a policy on one unmet robot; says what it is worth there, and what random actions and none at all are."""
+def measured_oracle(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
+    """Lets two learn on one unmet robot; says what they are worth there, and what random and no actions are."""
     world, home = WORLDS[job.world], family(WORLDS[job.world].family)
     robot = jax.tree.map(lambda leaf: leaf[job.row], unmet(home, world, scale.unmet)[INSIDE])
-    greedy, params = learnt(job, home, scale.steps[job.world], Fixed(task=robot))
-    alone, nobody = jax.tree.map(lambda leaf: leaf[None], robot), RandomActions(action=home.action)
+    tasks, alone = Fixed(task=robot), jax.tree.map(lambda leaf: leaf[None], robot)
+    begun = trained(job, home, scale.alone, tasks)
+    _, brought = learnt(Job(job.world, ORIGIN, ARMS[ORIGIN], job.seed), home, scale, folder)
+    gone_on = trained(job._replace(arm=ARMS[ORIGIN]), home, scale.further, tasks, brought)
+    nobody = RandomActions(action=home.action)
     still: Any = dataclasses.replace(policy_with("none", home.observation, home.action), deterministic=True)
     zeros = jax.tree.map(np.zeros_like, still.init(key_of(job.seed, "still")))  # a network of zeros asks for nothing
-    return {
-        "oracle": on_each(job.seed, home, greedy, params, alone, scale)[0],
-        "random": on_each(job.seed, home, nobody, {}, alone, scale)[0],
-        "still": on_each(job.seed, home, still, zeros, alone, scale)[0],
+    players: dict[str, tuple[Policy, Params]] = {
+        "from_scratch": played_by(*begun),
+        "gone_on": played_by(*gone_on),
+        "random": (nobody, {}),
+        "still": (still, zeros),
     }
+    worths = {name: on_each(job.seed, home, who, params, alone, scale)[0] for name, (who, params) in players.items()}
+    return {"oracle": max(worths["from_scratch"], worths["gone_on"]), **worths}
 
 
-def learnt(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> tuple[Policy, Params]:
-    """Trains a policy, the same way for every arm; returns it without exploration."""
+def learnt(job: Job, home: TaskFamily, scale: Scale, folder: Path) -> tuple[RecurrentPPO, RecurrentPPOState]:
+    """Returns what an arm has learnt, from the disk where it was learnt before."""
+    place, steps = folder / "learners" / name_of(job), scale.steps[job.world]
+    state = recalled(place, learner_of(job, home, steps))
+    if state is None:
+        learner, state = trained(job, home, steps, distribution_of(home, WORLDS[job.world], job.arm))
+        sealed.write(place, SOURCE, steps, state, {})
+        return learner, state
+    return learner_of(job, home, steps), state
+
+
+def trained(
+    job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution, state: RecurrentPPOState | None = None
+) -> tuple[RecurrentPPO, RecurrentPPOState]:
+    """Trains a policy, the same way for every arm; who goes on from a state begins with the whole rate again."""
+    learner = learner_of(job, home, steps)
+    training = Training(family=home, learner=learner, distribution=tasks, steps=ROLLOUT_STEPS, split=False)
+    run = training.start(key_of(job.seed, job.name), state and state._replace(updates=0 * state.updates))
+    for progress in train(training, run, steps):
+        run = progress.run
+    return learner, run.learner
+
+
+def learner_of(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
+    """Returns how a policy learns in so many environment steps."""
     world = WORLDS[job.world]
     size, chunk = ROWS if job.arm.memory == "none" else ROWS_OF_MEMORIES
     policy = policy_with(job.arm.memory, home.observation, home.action)
-    learner = RecurrentPPO(
+    return RecurrentPPO(
         policy=dataclasses.replace(policy, initial_std=world.initial_std),
         discount=world.discount,
         epochs=EPOCHS,
@@ -231,12 +294,12 @@ def learnt(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> t
         decay=-(-steps // (RecurrentPPO.envs * ROLLOUT_STEPS)),
         privileged=ParameterSpace((*home.dynamics.values(), *home.rewards.values())),
     )
-    training = Training(family=home, learner=learner, distribution=tasks, steps=ROLLOUT_STEPS, split=False)
-    run = training.start(key_of(job.seed, job.name))
-    for progress in train(training, run, steps):
-        run = progress.run
+
+
+def played_by(learner: RecurrentPPO, state: RecurrentPPOState) -> tuple[Policy, Params]:
+    """Returns who plays what was learnt, without exploration."""
     greedy: Any = dataclasses.replace(learner.policy, deterministic=True)  # pyright: ignore[reportArgumentType]
-    return greedy, learner.params(run.learner)
+    return greedy, learner.params(state)
 
 
 def on_each(seed: int, home: TaskFamily, policy: Any, params: Params, robots: Task, scale: Scale) -> list[float]:

@@ -89,10 +89,11 @@ def on_robots(found: Mapping[str, Any]) -> list[str]:
     """Writes what the arms were worth inside and outside of the ranges, and beside the oracles."""
     places = zip(UNMET, ("inside", "outside"), strict=True)
     heads = [f"{found['robots'][part]} robots {place}" for part, place in places]
-    rows = [f"{'':20}" + "".join(f"{head:>28}" for head in (*heads, "of the oracle, inside"))]
+    heads += ["of the oracle, inside", "of one from scratch"]
+    rows = [f"{'':20}" + "".join(f"{head:>28}" for head in heads)]
     for name, arm in found["arms"].items():
         cells = [spread(arm[part], ".1f") for part in UNMET]
-        cells.append("-" if arm["share"] is None else spread(arm["share"], ".0%"))
+        cells += ["-" if arm[of] is None else spread(arm[of], ".0%") for of in ("share", "share_of_scratch")]
         rows.append(f"{name:20}" + "".join(f"{cell:>28}" for cell in cells))
     return [*rows, judged(found)]
 

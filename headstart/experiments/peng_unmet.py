@@ -11,6 +11,7 @@ from headstart.maths.statistics import Interval, bootstrap_interval
 
 RESAMPLES, SEED = 10_000, 20211
 ENOUGH, LITTLE = 0.9, 0.6  # of the oracle: with memory at least, without randomization at most
+ALONE = ("oracle", "from_scratch", "gone_on", "random", "still")  # on one robot
 MEMORIES = ("recurrent", "history")
 
 
@@ -21,27 +22,31 @@ def held_to_oracles(
 
     Args:
         pieces: of each arm, one for each seed, with `unmet`: mean returns on each robot, by part.
-        oracles: one for each robot inside: mean returns of the `oracle`, of `random` actions and of keeping `still`.
+        oracles: one for each robot inside: mean returns of the `oracle`, which is the better of one that began there
+            `from_scratch` and one that had `gone_on` from an arm; of `random` actions and of keeping `still`.
         episodes: behind each mean.
 
     Returns:
         Returns of the oracles, of random actions and of no action on each robot inside; and of each arm the return
-        inside and outside, over seeds, and the share of what the oracle gains inside, with their 95 % intervals. What
-        is gained counts from the better of the two that learnt nothing: where effort is dear, that is to keep still.
+        inside and outside, over seeds, and the share of what the oracle gains inside, and of what those gain that
+        began there from scratch, with their 95 % intervals. What is gained counts from the better of the two that
+        learnt nothing: where effort is dear, that is to keep still.
     """
-    best, random, still = (np.array([row[who] for row in oracles]) for who in ("oracle", "random", "still"))
-    nobody = max(random, still, key=np.mean)
+    alone = {who: np.array([row[who] for row in oracles]) for who in ALONE}
+    nobody = max(alone["random"], alone["still"], key=np.mean)
     arms: dict[str, Any] = {}
     for name, those in pieces.items():
         arms[name] = {}
         for part in UNMET:
             per_seed = np.array([np.mean(piece["unmet"][part]) for piece in those])
             arms[name][part] = {**bootstrap_interval(per_seed[:, None])._asdict(), "per_seed": per_seed.tolist()}
-        held = share(np.array([piece["unmet"][INSIDE] for piece in those]), best, nobody)
-        arms[name]["share"] = held and held._asdict()
+        ours = np.array([piece["unmet"][INSIDE] for piece in those])
+        for said, best in (("share", alone["oracle"]), ("share_of_scratch", alone["from_scratch"])):
+            held = share(ours, best, nobody)
+            arms[name][said] = held and held._asdict()
     robots = {part: len(next(iter(pieces.values()))[0]["unmet"][part]) for part in UNMET}
-    alone = {"oracle": best.tolist(), "random": random.tolist(), "still": still.tolist()}
-    return {"episodes": episodes, "robots": robots, **alone, "arms": arms}
+    theirs = {who: worths.tolist() for who, worths in alone.items()}
+    return {"episodes": episodes, "robots": robots, **theirs, "arms": arms}
 
 
 def share(

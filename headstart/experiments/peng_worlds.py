@@ -54,7 +54,7 @@ class World:
         groups: patterns of the parameters that are fixed together in the ablation.
         initial_std: of exploration, in half ranges. Where effort is dear, a policy that begins with wide exploration
             learns nothing but to do less.
-        discount: γ.
+        discount: γ. At 0.99 a hopper with latency dives and falls after 150 steps of 1,000, and learns nothing better.
         success: how near the object must end to the goal, in m; None where there is nothing to succeed in.
     """
 
@@ -86,12 +86,12 @@ WORLDS: Mapping[str, World] = MappingProxyType(
             success=0.07,
         ),
         "hopper": World(
-            family="hopper",
+            family="hopper_euler",
             target="shifted-hopper",
             share=0.3,
             groups={**COMMON, "friction": ("friction:floor",)},
             initial_std=1.0,
-            discount=0.99,
+            discount=0.995,
         ),
     }
 )

@@ -9,7 +9,7 @@ import pytest
 
 from headstart.adapt.randomize import Uniform
 from headstart.errors import InputError
-from headstart.experiments import peng, peng_ablation, peng_worlds
+from headstart.experiments import peng, peng_ablation, peng_unmet, peng_worlds
 from headstart.experiments.claims import Request
 from headstart.experiments.peng import SCALES, Job, measured, measured_oracle, successes
 from headstart.experiments.peng_table import compared, on_robots, summed_up
@@ -20,11 +20,12 @@ from headstart.tasks.catalogue import family
 from headstart.types import Rollout, Task
 
 KEY = jax.random.key(0)
+ALONE = {"oracle": 2.0, "from_scratch": 1.0, "gone_on": 2.0, "random": 0.0, "still": -1.0}
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_ranges_are_powers_of_the_paper_s_and_legal(name):
-    world, home = WORLDS[name], family(name)
+    world, home = WORLDS[name], family(WORLDS[name].family)
     ranges = ranges_of(world, home.dynamics)
     mass = next(parameter for parameter in ranges if parameter.startswith("mass:"))
     assert ranges[mass] == pytest.approx((0.25**world.share, 4.0**world.share))
@@ -80,7 +81,7 @@ def test_arms_are_summed_up_and_compared_seed_by_seed():
 def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     asked = []
 
-    def fake(job, scale, ledger):
+    def fake(job, scale, folder):
         asked.append(job)
         robots = {"interpolation": [1.0], "extrapolation": [0.0]}
         piece = {"home": [1.0], "target": [float(job.seed)], "home_successes": None, "target_successes": None}
@@ -90,7 +91,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     monkeypatch.setattr(
         peng,
         "measured_oracle",
-        lambda job, scale: fake(job, scale, None) | {"oracle": 2.0, "random": 0.0, "still": -1.0},
+        lambda job, scale, folder: fake(job, scale, folder) | ALONE,
     )
     request = Request(size="tiny", seeds=2, given={"source": "hopper"}, folder=tmp_path)
 
@@ -109,6 +110,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     assert again["worlds"] == first.result["worlds"] and len(asked) == pieces
     inside = first.result["worlds"]["hopper"]["unmet"]
     assert inside["arms"]["recurrent"]["share"] == {"value": 0.5, "low": 0.5, "high": 0.5}
+    assert inside["arms"]["recurrent"]["share_of_scratch"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     assert "of the oracle inside the ranges: recurrent 50%" in first.table
     for above, below in pairwise(ARMS):
         assert f"{above} above {below}: not shown" in first.table
@@ -123,25 +125,27 @@ def test_a_world_that_the_claim_does_not_have_is_refused(tmp_path):
 
 
 def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_path):
-    ledger = Ledger(path=tmp_path / "ledger.json", budget=0)
     job = Job("pusher", "recurrent", ARMS["recurrent"], 0)
-    piece = measured(job, SCALES["tiny"], ledger)
+    piece = measured(job, SCALES["tiny"], tmp_path)
     assert len(piece["home"]) == len(piece["target"]) == len(peng.TARGETS)
     assert np.isfinite(piece["target"]).all() and piece["target_successes"] in range(4)
     assert {part: len(found) for part, found in piece["unmet"].items()} == {"interpolation": 1, "extrapolation": 1}
-    counts = ledger.counts()
+    counts = Ledger(path=tmp_path / "ledger-pusher-recurrent-0.json", budget=0).counts()
     assert counts.evaluation_episodes == len(peng.TARGETS) and counts.budgeted_episodes == 0
 
 
-def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot():
+def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp_path):
     job = Job("hopper", "oracle 0", peng.ORACLE, 0, 0)
-    piece = measured_oracle(job, SCALES["tiny"])
-    assert sorted(piece) == ["oracle", "random", "still"] and np.isfinite(list(piece.values())).all()
+    piece = measured_oracle(job, SCALES["tiny"], tmp_path)
+    assert sorted(piece) == sorted(peng_unmet.ALONE) and np.isfinite(list(piece.values())).all()
+    assert piece["oracle"] == max(piece["from_scratch"], piece["gone_on"])
+    assert [place.name for place in (tmp_path / "learners").iterdir()] == ["hopper-recurrent-0"]
+    assert measured_oracle(job, SCALES["tiny"], tmp_path) == piece  # from the same policy, that was kept
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_unmet_robots_are_frozen_inside_or_outside_and_as_noisy_as_the_others(name):
-    world, home = WORLDS[name], family(name)
+    world, home = WORLDS[name], family(WORLDS[name].family)
     few, many = unmet(home, world, 2), unmet(home, world, 20)
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[:2]), few, many)
     free = {n: ends for n, ends in ranges_of(world, home.dynamics).items() if ends[0] < ends[1]}
@@ -164,7 +168,7 @@ def test_the_share_of_an_oracle_by_hand():
         name: [{"unmet": {"interpolation": row, "extrapolation": [seed]}} for seed, row in enumerate(ours)]
         for name in ARMS
     }
-    alone = [{"oracle": 10.0, "random": 0.0, "still": -9.0}, {"oracle": 30.0, "random": 10.0, "still": -9.0}]
+    alone = [ALONE | {"oracle": 10.0, "still": -9.0}, ALONE | {"oracle": 30.0, "random": 10.0, "still": -9.0}]
     idle = [{**row, "random": -99.0, "still": row["random"]} for row in alone]  # who keeps still may be the better one
     found = held_to_oracles(pieces, alone, 3)
     assert held_to_oracles(pieces, idle, 3)["arms"] == found["arms"]
