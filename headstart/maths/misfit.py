@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import f as fisher
+from scipy.special import fdtrc  # not scipy.stats, which takes a second to import
 
 MOST_FEATURES = 12
 
@@ -52,4 +52,4 @@ def misfit(residual: Float[np.ndarray, "row channel"], features: Float[np.ndarra
     left_over = max(total - explained, 1e-300)
     ratio = (explained / (channels * k)) / (left_over / (channels * (n - k - 1)))
     share = max(0.0, 1.0 - (left_over / (n - k - 1)) / (total / (n - 1)))
-    return Misfit(float(share), float(fisher.sf(ratio, channels * k, channels * (n - k - 1))))
+    return Misfit(float(share), float(fdtrc(channels * k, channels * (n - k - 1), ratio)))
