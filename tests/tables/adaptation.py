@@ -100,10 +100,13 @@ def of_world(world, found):
     one = found["worlds"][world]
     unmet = one["unmet"]
     inside, outside = unmet["robots"].values()
+    shares = {"share": "share of their oracles"}
+    if "from_scratch" in unmet:
+        shares["share_of_scratch"] = "of those from scratch"
     lines = [
         f"| {world}, {one['steps']:,} steps | randomized simulation | Gymnasium's targets | {inside} robots inside the "
-        f"ranges | share of their oracles | {outside} robots outside |",
-        "|---|---|---|---|---|---|",
+        f"ranges | {' | '.join(shares.values())} | {outside} robots outside |",
+        "|---|---|---|---|---|---|" + "---|" * (len(shares) - 1),
     ]
     for name, arm in one["arms"].items():
         there = unmet["arms"][name]
@@ -111,7 +114,8 @@ def of_world(world, found):
             spread({"iqm": of["value"], **of})
             for of in (arm["home"], arm["target"], there["interpolation"], there["extrapolation"])
         )
-        lines.append(f"| {name} | {home} | {target} | {near} | {percent(there['share'])} | {far} |")
+        held = " | ".join(percent(there[share]) for share in shares)
+        lines.append(f"| {name} | {home} | {target} | {near} | {held} | {far} |")
     on_targets, inside = ordered(one["order"]), ordered(unmet["order"])
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
     said += f"{unmet['episodes']} on each robot"
