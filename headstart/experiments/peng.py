@@ -105,7 +105,7 @@ SCALES = {
     "full": Scale(
         seeds=5,
         steps={"hopper": 2_097_152, "pusher": 2_097_152},
-        alone=1_048_576,
+        alone=786_432,
         further=262_144,
         episodes=20,
         unmet=20,
@@ -143,7 +143,7 @@ def carried_out(
     names = [name for name in WORLDS if wanted in (None, name)]
     jobs = [Job(name, arm, rows[name][arm], seed) for seed in seeds for name in names for arm in rows[name]]
     best = [job for name in names for job in oracles_of(name, scale, request.seed)] if oracles else []
-    workers = min(2, len(usable()))
+    workers = 2 * min(2, len(usable()))  # while one thinks, another's physics runs
     before = sum(piece_of(job, request.folder).exists() for job in jobs + best)  # what an interrupted run had measured
     found: dict[Job, dict[str, Any]] = {}
     for some in (jobs, best):  # oracles go on from what an arm has learnt
