@@ -67,7 +67,7 @@ class Scale:
         seeds: independent repetitions.
         steps: environment steps of each training, by world: with half a million the pusher's arm learns to keep still,
             and nothing that randomization could spoil or save.
-        alone: environment steps of an oracle that begins with nothing. By then it hops, or stands and goes on standing.
+        alone: environment steps of an oracle that begins with nothing. By then it hops, or stands and will stand on.
         further: environment steps for which an oracle goes on from the recurrent policy.
         episodes: of evaluation, on each target, and as many on the randomized simulation as on all targets.
         unmet: simulated robots inside of the ranges, on each of which an oracle learns, and as many outside.
@@ -105,7 +105,7 @@ SCALES = {
     "full": Scale(
         seeds=5,
         steps={"hopper": 2_097_152, "pusher": 2_097_152},
-        alone=786_432,
+        alone=524_288,
         further=262_144,
         episodes=20,
         unmet=20,
