@@ -5,8 +5,8 @@ recurrent; their critics are told the true dynamics. Then each plays, as it is, 
 sensor noise and other dynamics, which it has never met; and on simulated robots drawn once and for all, some inside the
 randomized ranges and some outside, beside an oracle that learnt on just that robot: the better of one that began there
 with nothing and one that went on from the recurrent policy. A robot with latency does not teach hopping to who begins
-on it: there oracles of the first kind stand still. The ablation fixes one group of parameters after the other at its
-nominal value while the recurrent policy learns.
+on it: there oracles of the first kind often stand still. The ablation fixes one group of parameters after the other
+at its nominal value while the recurrent policy learns.
 
 Source: Peng, Andrychowicz, Zaremba, Abbeel 2018 (arXiv 1710.06537), tables I to III; lecture slide "Sim2real with
 domain randomization".
@@ -55,8 +55,8 @@ EPOCHS, LEARNING_RATE = 8, 7e-4
 ROWS, ROWS_OF_MEMORIES = (512, 16), (2048, 32)
 OBJECT, GOAL = slice(17, 20), slice(20, 23)  # in what the pusher sees
 TARGETS = (0, 1, 2)
-ORACLE = Arm("none", randomized=False)  # that begins with nothing
-ORIGIN = "recurrent"  # the arm that the other goes on from
+ORACLE = Arm("none", randomized=False)  # the oracle that begins with nothing
+ORIGIN = "recurrent"  # the arm that the other oracle goes on from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Scale:
         seeds: independent repetitions.
         steps: environment steps of each training, by world: with half a million the pusher's arm learns to keep still,
             and nothing that randomization could spoil or save.
-        alone: environment steps of an oracle that begins with nothing. By then it hops, or stands and will stand on.
+        alone: environment steps of an oracle that begins with nothing. One that hops by then would go on improving.
         further: environment steps for which an oracle goes on from the recurrent policy.
         episodes: of evaluation, on each target, and as many on the randomized simulation as on all targets.
         unmet: simulated robots inside of the ranges, on each of which an oracle learns, and as many outside.
@@ -168,7 +168,8 @@ def carried_out(
             theirs = [found[job] for job in best if job.world == name]
             there = held_to_oracles(pieces, theirs, scale.unmet_episodes)
             inside = {arm: {"target": row[INSIDE]} for arm, row in there["arms"].items()}
-            worlds[name]["unmet"] = {**there, "order": compared(inside, pairs or [])}
+            taken = {"from_scratch": scale.alone, "gone_on": scale.further}
+            worlds[name]["unmet"] = {**there, "oracle_steps": taken, "order": compared(inside, pairs or [])}
     return Reproduced(table(worlds), {**about, "worlds": worlds})
 
 
@@ -259,12 +260,12 @@ def measured_oracle(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
 def learnt(job: Job, home: TaskFamily, scale: Scale, folder: Path) -> tuple[RecurrentPPO, RecurrentPPOState]:
     """Returns what an arm has learnt, from the disk where it was learnt before."""
     place, steps = folder / "learners" / name_of(job), scale.steps[job.world]
-    state = recalled(place, learner_of(job, home, steps))
+    learner = learner_of(job, home, steps)
+    state = recalled(place, learner)
     if state is None:
-        learner, state = trained(job, home, steps, distribution_of(home, WORLDS[job.world], job.arm))
+        _, state = trained(job, home, steps, distribution_of(home, WORLDS[job.world], job.arm))
         sealed.write(place, SOURCE, steps, state, {})
-        return learner, state
-    return learner_of(job, home, steps), state
+    return learner, state
 
 
 def trained(

@@ -11,7 +11,7 @@ from headstart.adapt.randomize import Uniform
 from headstart.errors import InputError
 from headstart.experiments import peng, peng_ablation, peng_unmet, peng_worlds
 from headstart.experiments.claims import Request
-from headstart.experiments.peng import SCALES, Job, measured, measured_oracle, successes
+from headstart.experiments.peng import SCALES, Job, measured, measured_oracle, successes, trained
 from headstart.experiments.peng_table import compared, on_robots, summed_up
 from headstart.experiments.peng_unmet import held_to_oracles, share
 from headstart.experiments.peng_worlds import ARMS, WORLDS, Arm, distribution_of, ranges_of, unmet
@@ -109,6 +109,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, pieces)
     assert again["worlds"] == first.result["worlds"] and len(asked) == pieces
     inside = first.result["worlds"]["hopper"]["unmet"]
+    assert inside["oracle_steps"] == {"from_scratch": 8_192, "gone_on": 4_096}
     assert inside["arms"]["recurrent"]["share"] == {"value": 0.5, "low": 0.5, "high": 0.5}
     assert inside["arms"]["recurrent"]["share_of_scratch"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     assert "of the oracle inside the ranges: recurrent 50%" in first.table
@@ -134,13 +135,16 @@ def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_p
     assert counts.evaluation_episodes == len(peng.TARGETS) and counts.budgeted_episodes == 0
 
 
-def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp_path):
+def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp_path, monkeypatch):
     job = Job("hopper", "oracle 0", peng.ORACLE, 0, 0)
     piece = measured_oracle(job, SCALES["tiny"], tmp_path)
     assert sorted(piece) == sorted(peng_unmet.ALONE) and np.isfinite(list(piece.values())).all()
     assert piece["oracle"] == max(piece["from_scratch"], piece["gone_on"])
     assert [place.name for place in (tmp_path / "learners").iterdir()] == ["hopper-recurrent-0"]
-    assert measured_oracle(job, SCALES["tiny"], tmp_path) == piece  # from the same policy, that was kept
+    learnt_anew = []
+    monkeypatch.setattr(peng, "trained", lambda job, *rest: learnt_anew.append(job.name) or trained(job, *rest))
+    assert measured_oracle(job, SCALES["tiny"], tmp_path) == piece
+    assert learnt_anew == ["oracle 0", "oracle 0"], "the policy that one of them goes on from was kept"
 
 
 @pytest.mark.parametrize("name", WORLDS)

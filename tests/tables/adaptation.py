@@ -119,6 +119,10 @@ def of_world(world, found):
     on_targets, inside = ordered(one["order"]), ordered(unmet["order"])
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
     said += f"{unmet['episodes']} on each robot"
+    if "oracle_steps" in unmet:
+        said += ", whose oracles had {from_scratch:,} steps from scratch or {gone_on:,} more".format(
+            **unmet["oracle_steps"]
+        )
     base = "the better of random actions and keeping still" if "still" in unmet else "random actions"
     made = f"Made by `{found['command']}` ({said}): [peng_{world}](../results/peng_{world}.json)."
     return [
