@@ -38,7 +38,7 @@ from headstart.transfer.adapters import adapted, read_adapter
 from headstart.transfer.policy import require_same_spaces
 
 ATTEMPTS = "attempts.json"
-WORKERS = 4  # pieces of work at a time: while one thinks or waits for the target, the others' physics runs
+WORKERS = 5  # pieces of work at a time: while one thinks or waits for the target, the others' physics runs
 
 
 def run(options: Transfer) -> int:

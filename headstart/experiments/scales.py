@@ -41,7 +41,7 @@ SCALES = {
         source_steps=458_752,
         open_steps=524_288,
         adapted_steps=65_536,
-        oracle_steps=65_536,
+        oracle_steps=32_768,
         evaluation_episodes=10,
         experience_steps=16_384,
     ),

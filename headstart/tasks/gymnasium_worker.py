@@ -8,11 +8,9 @@ import fcntl
 import json
 import mmap
 import os
-import select
 import signal
 import sys
 import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,6 @@ from headstart.tasks.gymnasium_board import board_on
 from headstart.tasks.gymnasium_building import build, describe
 from headstart.tasks.gymnasium_stepping import Misbehaved
 
-AWAKE = 200e-6  # seconds
 RESET, STEP, CLOSE = b"r", b"s", b"c"
 FINE, MESSAGE, BAD_INPUT, BROKEN = b".", b"=", b"?", b"!"
 
@@ -71,18 +68,6 @@ def die_with(lifeline: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def next_byte(file: int) -> bytes:
-    """Waits for a command: first awake, since waking a sleeping processor can take longer than a step; then asleep."""
-    awake_until = time.perf_counter() + AWAKE
-    while time.perf_counter() < awake_until:
-        try:
-            return os.read(file, 1)
-        except BlockingIOError:
-            os.sched_yield()
-    select.select([file], [], [])
-    return os.read(file, 1)
-
-
 def in_a_line(error: BaseException) -> str:
     """Says what was raised, in one line."""
     text = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
@@ -92,7 +77,7 @@ def in_a_line(error: BaseException) -> str:
 def serve(commands: int, replies: int, environments: Batch, at: np.ndarray) -> None:
     """Obeys one command after another until told to close or left alone."""
     actions = {RESET: environments.reset, STEP: environments.step}
-    while (command := next_byte(commands)) in actions:
+    while (command := os.read(commands, 1)) in actions:
         try:
             with np.errstate(all="ignore"):
                 actions[command]()
@@ -118,7 +103,6 @@ def main() -> None:
     except BaseException as error:
         return send(replies, in_a_line(error), BROKEN)
     send(replies, description)
-    os.set_blocking(commands, False)
     if order["n"] == 0:  # only asked what it is
         return built[0].close()
     board = board_on(mmap.mmap(memory, 0), description, order["n"], order["workers"])
