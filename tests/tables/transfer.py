@@ -12,6 +12,7 @@ def transfer():
     shots = sorted({arm["shots"] for arm in found["arms"]})
     lines = [title_of(shots), "|---|" + "---|" * len(shots), *rows_of(found["arms"], shots)]
     versions, whole = found["versions"], result("footprint.json")
+    oracle = next(arm for arm in found["arms"] if arm["method"] == "oracle")
     lines += ["", verdict(found["arms"])]
     lines += [
         "",
@@ -21,7 +22,8 @@ def transfer():
         f"film and page, and nothing compiled yet: {whole['seconds'] / 60:.1f} minutes, "
         f"{whole['peak_bytes'] / 2**30:.2f} GiB at the most, [footprint](results/footprint.json)), MuJoCo "
         f"{versions['mujoco']}, JAX {versions['jax']}: [results/transfer_hopper.json](results/transfer_hopper.json). "
-        "The oracle goes on from the randomized source on the target as if that cost nothing.",
+        f"The oracle goes on from the randomized source on the target for {oracle['target_steps']:,} steps, as if they "
+        "cost nothing.",
         "",
         more_seeds(),
     ]
