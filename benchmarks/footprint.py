@@ -2,10 +2,9 @@
 
     python benchmarks/footprint.py --out results/footprint.json -- --size small --seeds 1
 
-Runs the command as a user does, in a new process, with the words after `--`, and looks at it: four times a second
-whether the first line is in `metrics.jsonl`, and once a second how much memory the process and those that it has
-started hold together (the proportional set size, so that what they share counts once; the resident size of the process
-alone beside it). To look oftener slows down what is measured: the system walks through all pages of a process for it.
+Runs the command as a user does, in a new process, with the words after `--`, and looks at it four times a second: when
+the first line is in `metrics.jsonl`, and how much memory the process and those that it has started hold together (the
+proportional set size, so that what they share counts once; the resident size of the process alone beside it).
 """
 
 import argparse
@@ -21,7 +20,7 @@ from typing import Any
 from headstart.run.record import versions
 
 LIMITS = {"first_line_seconds": 20.0, "peak_bytes": 2 * 2**30}
-LOOKS_A_SECOND, LOOKS_A_SUM = 4, 4  # for the first line; how many of them for each sum of memory
+LOOKS_A_SECOND = 4
 
 
 def main() -> int:
@@ -44,16 +43,14 @@ def watched(words: list[str], folder: Path) -> dict[str, Any]:
     """Runs the command and returns what was seen of it. `folder` also takes its compiled programs: nothing is kept."""
     run, began, first = folder / "run", time.monotonic(), None
     command = [sys.executable, "-m", "headstart", "transfer", *words, "--out", str(run)]
-    peak = alone = looks = 0
+    peak = alone = 0
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as child:
         while child.poll() is None:
             if first is None and (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").stat().st_size:
                 first = time.monotonic() - began
-            if looks % LOOKS_A_SUM == 0:
-                peak = max(peak, sum(memory(process, "smaps_rollup", "Pss:") for process in family(child.pid)))
-                alone = max(alone, memory(child.pid, "status", "VmHWM:"))
-            looks += 1
+            peak = max(peak, sum(memory(process, "smaps_rollup", "Pss:") for process in family(child.pid)))
+            alone = max(alone, memory(child.pid, "status", "VmHWM:"))
             time.sleep(1.0 / LOOKS_A_SECOND)
     return {
         "first_line_seconds": first,
