@@ -5,7 +5,7 @@ details of PPO").
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +24,8 @@ from headstart.nets.mlp import MLP, Activation
 from headstart.nets.observation import flat_size
 from headstart.nets.policies import StochasticPolicy
 from headstart.types import Metrics, Observation, Params, Rollout
+
+COUNTED = ("train/n_updates", "faults/nonfinite_update")  # metrics of a step that are summed; of others, the mean
 
 
 class PPOState(NamedTuple):
@@ -118,8 +120,13 @@ class PPO:
         """Returns V of observations (any leading axes), in the units of the world's rewards."""
         return reward_scale(state.returns) * self._value(state.params, state.critic, obs)
 
-    @partial(jax.jit, static_argnames="self")
     def update(self, key: Key[Array, ""], state: PPOState, batch: Rollout) -> tuple[PPOState, Metrics]:
+        # a number and no part of the program: a source and what goes on from it for fewer steps share one compilation
+        span = float("inf") if self.decay is None else float(self.decay)
+        return replace(self, decay=None)._update(key, state, batch, span)
+
+    @partial(jax.jit, static_argnames="self")
+    def _update(self, key: Key[Array, ""], state: PPOState, batch: Rollout, decay: float) -> tuple[PPOState, Metrics]:
         if batch.reward.shape[1] != self.envs:
             raise InputError(f"PPO(envs={self.envs}) was given a rollout of {batch.reward.shape[1]} environments")
         usable = blank(batch.valid, (batch.obs, batch.action, batch.reward, batch.next_obs))
@@ -128,7 +135,8 @@ class PPO:
         weight = batch.valid.astype(jnp.float32).reshape(-1)
         state = state._replace(returns=update_moments(state.returns, totals.reshape(-1), weight), accumulated=last)
         rows, before = self._rows(state, batch)
-        state, during = self._optimize(key, state, rows)
+        take = partial(guarded_step, self, self._loss, decayed(self.learning_rate, state.updates, decay))
+        state, during = sweep(take, state, rows, rows.weight > 0.0, key, self.epochs, self.minibatch_size)
         # only now: the steps above compare the new policy with the one that acted, under the same normaliser
         params = self.policy.normalize(state.params, batch.obs, batch.valid)
         state = state._replace(params=params, updates=state.updates + 1)
@@ -161,28 +169,6 @@ class PPO:
         }
         return jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), table), metrics
 
-    def _optimize(self, key: Key[Array, ""], state: PPOState, rows: Rows) -> tuple[PPOState, Metrics]:
-        """Takes epochs × minibatches steps, in a new order each epoch."""
-        size = min(self.minibatch_size, rows.weight.size)
-        count = rows.weight.size // size
-
-        def epoch(carry, key):
-            order = random_order(key, rows.weight.size)[: count * size]
-            batches = jax.tree.map(lambda x: x[order].reshape((count, size, *x.shape[1:])), rows)
-            return jax.lax.scan(step, carry, batches)
-
-        def step(carry, minibatch):
-            state, going = carry
-            state, going, metrics = self._step(state, going, minibatch)
-            return (state, going), metrics
-
-        (state, _), metrics = jax.lax.scan(epoch, (state, jnp.array(True)), jax.random.split(key, self.epochs))
-        counts = {name: jnp.sum(metrics.pop(name)) for name in ("train/n_updates", "faults/nonfinite_update")}
-        return state, {**{name: jnp.mean(values) for name, values in metrics.items()}, **counts}
-
-    def _step(self, state: PPOState, going: Bool[Array, ""], rows: Rows) -> tuple[PPOState, Array, Metrics]:
-        return guarded_step(self, self._loss, state, going, rows)
-
     def _loss(self, weights: tuple[Params, Params], params: Params, rows: Rows) -> tuple[Float[Array, ""], Metrics]:
         actor, critic = weights
         params = {**params, **actor}
@@ -210,23 +196,75 @@ class Settings(Protocol):
     @property
     def max_grad_norm(self) -> float: ...
     @property
-    def learning_rate(self) -> float: ...
-    @property
-    def decay(self) -> int | None: ...
-    @property
     def target_kl(self) -> float | None: ...
     @property
     def critic_warmup(self) -> int: ...
 
 
+def sweep(
+    take: Callable[[Any, Array, Any], tuple[Any, Array, Metrics]],
+    state: Any,
+    table: Any,
+    usable: Bool[Array, " row"],
+    key: Key[Array, ""],
+    epochs: int,
+    minibatch_size: int,
+) -> tuple[Any, Metrics]:
+    """Takes a gradient step on each minibatch, in a new order each epoch.
+
+    Minibatches are of usable rows, as many as those fill, and at least one: rows that only fill a rollout up to a shape
+    that is compiled already cost no steps, and thin none out.
+
+    Args:
+        take: one step, from state, whether the update still goes on, and the rows of a minibatch, to the same and
+            metrics.
+        state: that the first step starts from.
+        table: leaves `row ...`.
+        usable: which rows may be looked at.
+        key: of the orders.
+        epochs: passes over the usable rows.
+        minibatch_size: rows of one step.
+
+    Returns:
+        The state, and metrics: the mean over the steps, or the sum where they are counted.
+    """
+    total = usable.size
+    size = min(minibatch_size, total)
+    count = jnp.maximum(jnp.sum(usable) // size, 1)
+
+    def epoch(carry, key):
+        order = random_order(key, total, last=~usable)[: total // size * size].reshape((-1, size))
+
+        def step(number, carry):
+            state, going, sums = carry
+            state, going, metrics = take(state, going, jax.tree.map(lambda x: x[order[number]], table))
+            return state, going, jax.tree.map(jnp.add, sums, metrics)
+
+        return jax.lax.fori_loop(0, count, step, carry), None
+
+    going = jnp.array(True)
+    shapes = jax.eval_shape(take, state, going, jax.tree.map(lambda x: x[:size], table))[2]
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    (state, _, sums), _ = jax.lax.scan(epoch, (state, going, nothing), jax.random.split(key, epochs))
+    return state, {
+        name: value if name in COUNTED else value / (epochs * count).astype(jnp.float32) for name, value in sums.items()
+    }
+
+
 def guarded_step(
-    settings: Settings, loss: Callable[..., Any], state: Any, going: Bool[Array, ""], rows: Any
+    settings: Settings,
+    loss: Callable[..., Any],
+    rate: Float[Array, ""],
+    state: Any,
+    going: Bool[Array, ""],
+    rows: Any,
 ) -> tuple[Any, Array, Metrics]:
     """Takes one gradient step, unless the update has gone far enough or the gradient is not finite.
 
     Args:
         settings: of the learner.
         loss: of (actor, critic), the policy's parameters and the rows; with metrics.
+        rate: the learning rate.
         state: with `params`, `critic`, `optimizers` of both, and `updates`.
         going: whether the update still goes on.
         rows: that the step is taken on.
@@ -240,7 +278,6 @@ def guarded_step(
         going = going & (metrics["train/approx_kl"] <= 1.5 * settings.target_kl)
     finite = jnp.isfinite(global_norm(gradient))
     gradient = tuple(shorten(part, settings.max_grad_norm) for part in gradient)
-    rate = decayed(settings, state.updates)
     moves = going & finite & (state.updates >= settings.critic_warmup)
     (actor, actor_optimizer), (critic, critic_optimizer) = (
         adam_step(part, optimizer, weights, rate, epsilon=1e-5, take=take)
@@ -255,11 +292,9 @@ def guarded_step(
     return state._replace(params={**state.params, **actor}, critic=critic, optimizers=optimizers), going, metrics
 
 
-def decayed(settings: Settings, updates: Int[Array, ""]) -> Float[Array, ""] | float:
-    """Returns the learning rate after so many updates: α (1 − u/U), not below zero."""
-    if settings.decay is None:
-        return settings.learning_rate
-    return settings.learning_rate * jnp.maximum(1.0 - updates / settings.decay, 0.0)
+def decayed(learning_rate: float, updates: Int[Array, ""], decay: float) -> Float[Array, ""]:
+    """Returns the learning rate after so many updates: α (1 − u/U), not below zero; α where U is infinite."""
+    return learning_rate * jnp.maximum(1.0 - updates.astype(jnp.float32) / decay, 0.0)
 
 
 def clipped_loss(

@@ -9,23 +9,30 @@ Source: Schulman et al. 2017 (arXiv 1707.06347); stored memories and burn-in, Ka
 that knows the world's parameters, Pinto et al. 2018 (arXiv 1710.06542) and Peng et al. 2018 (arXiv 1710.06537).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from headstart.errors import InputError
 from headstart.learn.chunks import Chunks, Steps, cut, warmed
 from headstart.learn.guard import blank, trainable
-from headstart.learn.ppo import clipped_loss, guarded_step, record_goes_on, reward_scale, weighted_variance
+from headstart.learn.ppo import (
+    clipped_loss,
+    decayed,
+    guarded_step,
+    record_goes_on,
+    reward_scale,
+    sweep,
+    weighted_variance,
+)
 from headstart.learn.privilege import in_unit, told
 from headstart.maths.adam import AdamState, adam_init
 from headstart.maths.moments import Moments, empty_moments, update_moments
 from headstart.maths.returns import accumulated_returns, generalized_advantage
-from headstart.maths.shuffle import random_order
 from headstart.nets.mlp import MLP, Activation
 from headstart.nets.observation import blank_observation
 from headstart.nets.policies import StochasticPolicy
@@ -142,9 +149,15 @@ class RecurrentPPO:
         recalled = unroll(self.policy, state.params, state.memory, rollout.obs, rollout.action, rollout.first)
         return reward_scale(state.returns) * self._value(state.critic, recalled.features, self._told(state, rollout))
 
-    @partial(jax.jit, static_argnames="self")
     def update(
         self, key: Key[Array, ""], state: RecurrentPPOState, batch: Rollout
+    ) -> tuple[RecurrentPPOState, Metrics]:
+        span = float("inf") if self.decay is None else float(self.decay)  # see `PPO.update`
+        return replace(self, decay=None)._update(key, state, batch, span)
+
+    @partial(jax.jit, static_argnames="self")
+    def _update(
+        self, key: Key[Array, ""], state: RecurrentPPOState, batch: Rollout, decay: float
     ) -> tuple[RecurrentPPOState, Metrics]:
         length = self._length(batch)
         usable = blank(batch.valid, (batch.obs, batch.action, batch.reward, batch.next_obs))
@@ -154,7 +167,10 @@ class RecurrentPPO:
         state = state._replace(returns=update_moments(state.returns, totals.reshape(-1), weight), accumulated=last)
         recalled = unroll(self.policy, state.params, state.memory, batch.obs, batch.action, batch.first)
         steps, before = self._judged(state, batch, recalled)
-        state, during = self._optimize(key, state, cut(steps, recalled.before, length, self.burn_in))
+        chunks = cut(steps, recalled.before, length, self.burn_in)
+        usable, size = jnp.any(chunks.steps.weight > 0.0, axis=1), max(self.minibatch_size // length, 1)
+        take = partial(guarded_step, self, self._loss, decayed(self.learning_rate, state.updates, decay))
+        state, during = sweep(take, state, chunks, usable, key, self.epochs, size)
         # only now: the steps above compare the new policy with the one that acted, under the same normalisers
         values = in_unit(self.privileged, batch.task, state.seen, batch.reward.shape)
         state = state._replace(
@@ -205,32 +221,6 @@ class RecurrentPPO:
             "train/reward_scale": reward_scale(state.returns),
             "faults/invalid_rows": jnp.sum(1.0 - weight),
         }
-
-    def _optimize(
-        self, key: Key[Array, ""], state: RecurrentPPOState, chunks: Chunks
-    ) -> tuple[RecurrentPPOState, Metrics]:
-        """Takes epochs × minibatches steps, in a new order each epoch."""
-        total, length = chunks.steps.weight.shape
-        size = min(max(self.minibatch_size // length, 1), total)
-        count = total // size
-
-        def epoch(carry, key):
-            order = random_order(key, total)[: count * size].reshape((count, size))
-            return jax.lax.scan(step, carry, order)
-
-        def step(carry, rows):
-            state, going = carry
-            state, going, metrics = self._step(state, going, jax.tree.map(lambda x: x[rows], chunks))
-            return (state, going), metrics
-
-        (state, _), metrics = jax.lax.scan(epoch, (state, jnp.array(True)), jax.random.split(key, self.epochs))
-        counts = {name: jnp.sum(metrics.pop(name)) for name in ("train/n_updates", "faults/nonfinite_update")}
-        return state, {**{name: jnp.mean(values) for name, values in metrics.items()}, **counts}
-
-    def _step(
-        self, state: RecurrentPPOState, going: Bool[Array, ""], chunks: Chunks
-    ) -> tuple[RecurrentPPOState, Array, Metrics]:
-        return guarded_step(self, self._loss, state, going, chunks)
 
     def _loss(self, weights: tuple[Params, Params], params: Params, chunks: Chunks) -> tuple[Float[Array, ""], Metrics]:
         actor, critic = weights

@@ -10,7 +10,7 @@ from jaxtyping import Array, Key
 from headstart.transfer.policy import Graft
 from headstart.types import Learner, Metrics, Params, Policy, Rollout, State
 
-SMALLEST_PACK = 512  # rows; packs are powers of two, so that few shapes are compiled
+SMALLEST_PACK = 1024  # rows; each size is eight times the one before, so that few shapes are compiled
 
 
 class FineTuning(Protocol):
@@ -59,11 +59,13 @@ def packed(episodes: tuple[Rollout, ...]) -> Rollout:
         episodes: leaves `time env=1 ...`, of any lengths.
 
     Returns:
-        A rollout with leaves `time env=1 ...`, where `time` is a power of two.
+        A rollout with leaves `time env=1 ...`, where `time` is `SMALLEST_PACK` times a power of eight.
     """
     whole = jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *episodes)
     length = len(whole.reward)
-    rows = max(SMALLEST_PACK, 1 << (length - 1).bit_length())
+    rows = SMALLEST_PACK
+    while rows < length:
+        rows *= 8
     padded = jax.tree.map(lambda x: np.concatenate([x, np.zeros((rows - length, *x.shape[1:]), x.dtype)]), whole)
     first = padded.first.copy()
     first[length:] = True  # a row of filling continues nobody's episode

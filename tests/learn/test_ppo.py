@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headstart.errors import InputError
-from headstart.learn.ppo import PPO, record_goes_on, reward_scale
+from headstart.learn.ppo import PPO, record_goes_on, reward_scale, sweep
 from headstart.maths.moments import Moments
 from headstart.nets.policies import GaussianPolicy
 from tests import probes
@@ -137,6 +137,28 @@ def test_rows_that_are_not_valid_change_nothing():
     two, metrics = LEARNER.update(KEY, state, other)
     jax.tree.map(np.testing.assert_array_equal, one, two)
     assert metrics["faults/invalid_rows"] == 16
+
+
+@pytest.mark.parametrize(("usable", "steps"), [(256, 4), (255, 3), (128, 2), (127, 1), (1, 1)])
+def test_minibatches_are_of_usable_rows_as_many_as_those_fill(usable, steps):
+    def take(state, going, rows):
+        return state + rows["ok"], going, {"train/rows": jnp.sum(rows["ok"]), "train/n_updates": jnp.ones(())}
+
+    ok = jnp.arange(256) < usable
+    total, metrics = sweep(take, jnp.zeros(64), {"ok": ok.astype(jnp.float32)}, ok, KEY, 3, 64)
+    assert metrics["train/n_updates"] == 3 * steps
+    assert metrics["train/rows"] == min(usable, 64)
+    assert jnp.sum(total) == 3 * steps * min(usable, 64)
+
+
+def test_decay_is_a_number_and_no_part_of_the_program():
+    state = LEARNER.init(KEY)
+    rollout = probes.record(KEY, probes.ActionMatters(), POLICY, state.params, 16, 16)
+    LEARNER.update(KEY, state, rollout)
+    before = PPO._update._cache_size()
+    for decay in (None, 3, 7):
+        dataclasses.replace(LEARNER, decay=decay).update(KEY, state, rollout)
+    assert PPO._update._cache_size() == before
 
 
 def test_a_gradient_that_is_not_finite_is_counted_and_not_taken():

@@ -44,3 +44,13 @@ def test_the_key_decides():
 def test_very_many_are_ordered_too():
     order = np.asarray(random_order(jax.random.key(5), MOST + 1))
     np.testing.assert_array_equal(np.sort(order), np.arange(MOST + 1))
+
+
+@pytest.mark.parametrize("n", [10, MOST + 1])
+def test_what_is_to_come_last_does_and_the_others_keep_their_order(n):
+    last = np.arange(n) % 3 == 0
+    plain, order = (np.asarray(random_order(jax.random.key(6), n, mark)) for mark in (None, last))
+    np.testing.assert_array_equal(np.sort(order), np.arange(n))
+    np.testing.assert_array_equal(order[: n - last.sum()], plain[~last[plain]])
+    nobody = random_order(jax.random.key(6), n, np.zeros(n, bool))
+    np.testing.assert_array_equal(nobody, plain)

@@ -15,7 +15,7 @@ from headstart.nets.policies import GaussianPolicy
 from headstart.nets.recurrent import RecurrentPolicy
 from headstart.nets.unroll import unroll
 from headstart.spaces import Box, Discrete
-from headstart.transfer.fine_tune import OnPolicy, packed
+from headstart.transfer.fine_tune import SMALLEST_PACK, OnPolicy, packed
 from headstart.transfer.policy import Frozen, Graft, differences
 from headstart.types import Rollout, Task
 from tests import probes
@@ -114,7 +114,7 @@ def test_other_bounds_of_actions_are_a_difference():
 def test_packed_episodes_follow_each_other_and_the_filling_counts_for_nothing():
     one, two = rollout(5), rollout(7, seed=1)
     pack = packed((one, two))
-    assert pack.reward.shape == (512, 1)
+    assert pack.reward.shape == (SMALLEST_PACK, 1)
     np.testing.assert_array_equal(pack.reward[:5], one.reward)
     np.testing.assert_array_equal(pack.reward[5:12], two.reward)
     assert pack.valid[:12].all() and not pack.valid[12:].any()
@@ -123,6 +123,11 @@ def test_packed_episodes_follow_each_other_and_the_filling_counts_for_nothing():
     state = learner().init(jax.random.key(0))
     a, b = (learner().update(jax.random.key(1), state, batch)[0] for batch in (pack, filled))
     assert jnp.allclose(a.critic["output"]["weight"], b.critic["output"]["weight"])
+
+
+@pytest.mark.parametrize(("length", "rows"), [(1024, 1024), (1025, 8192), (8192, 8192), (8193, 65536)])
+def test_packs_have_few_sizes(length, rows):
+    assert packed((rollout(length),)).reward.shape == (rows, 1)
 
 
 def test_packed_episodes_are_learnt_from_with_the_memory_that_acted_in_each():
@@ -142,4 +147,4 @@ def test_packed_episodes_are_learnt_from_with_the_memory_that_acted_in_each():
     assert same(state.params, source.params) and state.memory["action"].shape == (1, 1)
     after, metrics = tuning.learn(jax.random.key(5), state, episodes)
     assert not same(after.params["actor"]["cell"], state.params["actor"]["cell"])
-    assert metrics["faults/invalid_rows"] == 512 - 9
+    assert metrics["faults/invalid_rows"] == SMALLEST_PACK - 9
