@@ -10,10 +10,11 @@ def __getattr__(name: str) -> Any:
     from headstart.learn.anneal import Annealed
     from headstart.learn.bc import BC
     from headstart.learn.discrete_soft_q import DiscreteSoftQ
+    from headstart.learn.distillation import Distillation
     from headstart.learn.ppo import PPO
     from headstart.learn.recurrent_ppo import RecurrentPPO
     from headstart.learn.replayed import Replayed
     from headstart.learn.sac import SAC
     from headstart.learn.soft_q import SoftQ
 
-    return (PPO, RecurrentPPO, SAC, SoftQ, DiscreteSoftQ, Annealed, Replayed, BC)
+    return (PPO, RecurrentPPO, SAC, SoftQ, DiscreteSoftQ, Annealed, Replayed, BC, Distillation)

@@ -13,6 +13,7 @@ from headstart.data.replay import Transitions
 from headstart.learn.anneal import Annealed
 from headstart.learn.bc import BC
 from headstart.learn.discrete_soft_q import DiscreteSoftQ
+from headstart.learn.distillation import Distillation
 from headstart.learn.ppo import PPO
 from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.learn.replayed import Replayed
@@ -50,6 +51,14 @@ LEARNERS = [
     DiscreteSoftQ(policy=CATEGORICAL, target_interval=2),
     Replayed(learner=OFF_POLICY, capacity=64, updates=2, batch_size=16, starts=8),
     BC(policy=GAUSSIAN, steps=2, minibatch_size=16),
+    Distillation(
+        student=RecurrentPolicy(observation=SPACE["state"], action=Discrete(3), hidden=(8,), memory=4, branch=4),
+        teacher=CATEGORICAL,
+        entry="state",
+        envs=4,
+        epochs=2,
+        minibatch_envs=2,
+    ),
 ]
 
 

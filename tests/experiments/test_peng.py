@@ -9,9 +9,10 @@ import pytest
 
 from headstart.adapt.randomize import Uniform
 from headstart.errors import InputError
-from headstart.experiments import peng, peng_ablation, peng_unmet, peng_worlds
+from headstart.experiments import peng, peng_ablation, peng_learning, peng_unmet, peng_worlds
 from headstart.experiments.claims import Request
-from headstart.experiments.peng import SCALES, Job, measured, measured_oracle, successes, trained
+from headstart.experiments.peng import SCALES, measured, measured_oracle, measured_teacher, successes
+from headstart.experiments.peng_learning import Job, practised, teacher_of
 from headstart.experiments.peng_table import compared, on_robots, summed_up
 from headstart.experiments.peng_unmet import held_to_oracles, share
 from headstart.experiments.peng_worlds import ARMS, WORLDS, Arm, distribution_of, ranges_of, unmet
@@ -88,6 +89,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
         return {**piece, "unmet": robots}
 
     monkeypatch.setattr(peng, "measured", fake)
+    monkeypatch.setattr(peng, "measured_teacher", lambda *given: {"unmet": fake(*given)["unmet"]})
     monkeypatch.setattr(
         peng,
         "measured_oracle",
@@ -103,7 +105,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
                 return end.value
 
     first = finish(peng.reproduce(request))
-    pieces = 2 * len(ARMS) + 1  # and an oracle
+    pieces = 2 * (1 + len(ARMS)) + 1  # a teacher and its students for each seed, and an oracle
     assert len(asked) == pieces and list(first.result["worlds"]) == ["hopper"]
     again = finish(peng.reproduce(request)).result
     assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, pieces)
@@ -113,6 +115,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     assert inside["arms"]["recurrent"]["share"] == {"value": 0.5, "low": 0.5, "high": 0.5}
     assert inside["arms"]["recurrent"]["share_of_scratch"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     assert "of the oracle inside the ranges: recurrent 50%" in first.table
+    assert inside["arms"]["teacher"]["share"]["value"] == 0.5 and "\nteacher " in first.table
     for above, below in pairwise(ARMS):
         assert f"{above} above {below}: not shown" in first.table
     rows = finish(peng_ablation.reproduce(request)).result["worlds"]["hopper"]
@@ -136,15 +139,30 @@ def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_p
 
 
 def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp_path, monkeypatch):
+    learnt_anew = []
+    monkeypatch.setattr(
+        peng_learning, "practised", lambda job, *rest: learnt_anew.append(job.name) or practised(job, *rest)
+    )
+    teacher = measured_teacher(teacher_of(Job("hopper", "recurrent", ARMS["recurrent"], 0)), SCALES["tiny"], tmp_path)
+    assert {part: len(found) for part, found in teacher["unmet"].items()} == {"interpolation": 1, "extrapolation": 1}
     job = Job("hopper", "oracle 0", peng.ORACLE, 0, 0)
     piece = measured_oracle(job, SCALES["tiny"], tmp_path)
     assert sorted(piece) == sorted(peng_unmet.ALONE) and np.isfinite(list(piece.values())).all()
     assert piece["oracle"] == max(piece["from_scratch"], piece["gone_on"])
-    assert [place.name for place in (tmp_path / "learners").iterdir()] == ["hopper-recurrent-0"]
-    learnt_anew = []
-    monkeypatch.setattr(peng, "trained", lambda job, *rest: learnt_anew.append(job.name) or trained(job, *rest))
+    assert sorted(place.name for place in (tmp_path / "learners").iterdir()) == [
+        "hopper-recurrent-0",
+        "hopper-teacher-0",
+    ]
     assert measured_oracle(job, SCALES["tiny"], tmp_path) == piece
-    assert learnt_anew == ["oracle 0", "oracle 0"], "the policy that one of them goes on from was kept"
+    assert learnt_anew == ["teacher", "recurrent", *4 * ["oracle 0"]], "what others go on from was kept"
+
+
+def test_arms_for_which_the_same_is_randomized_have_one_teacher():
+    names = {name: Job("hopper", name, arm, 3) for name, arm in ARMS.items() if arm.randomized}
+    assert len({teacher_of(job) for job in names.values()}) == 1 and len(names) == 3
+    light = Job("hopper", "fixed mass", ARMS["recurrent"]._replace(fixed="mass"), 3)
+    assert teacher_of(light) == Job("hopper", "teacher, fixed mass", Arm("none", fixed="mass"), 3)
+    assert teacher_of(teacher_of(light)) == teacher_of(light)
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -4,6 +4,7 @@ from headstart.tasks.mujoco.ant import Ant, ant_narrow_hallway, ant_run, ant_u_m
 from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.mujoco.half_cheetah import HalfCheetah, half_cheetah_backward, half_cheetah_run
 from headstart.tasks.mujoco.hopper import Hopper, hopper_euler
+from headstart.tasks.mujoco.informed import Informed
 from headstart.tasks.mujoco.pusher import Pusher
 from headstart.tasks.mujoco.reacher import Reacher
 from headstart.tasks.mujoco.swimmer import Swimmer
@@ -14,6 +15,7 @@ __all__ = [
     "Ant",
     "HalfCheetah",
     "Hopper",
+    "Informed",
     "MujocoFamily",
     "Pusher",
     "Reacher",

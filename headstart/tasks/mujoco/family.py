@@ -148,7 +148,11 @@ class MujocoFamily:
         )
 
     def observe(self, state: WorldState) -> Float[np.ndarray, "env channel"]:
-        return self.robot.observe(self._split(state)) + state.error
+        return self.exact(state) + state.error
+
+    def exact(self, state: WorldState) -> Float[np.ndarray, "env channel"]:
+        """Returns what sensors without noise would say."""
+        return self.robot.observe(self._split(state))
 
     def step(self, seeds: Int[Any, " env"], state: WorldState, action: Any, where: Bool[Any, " env"]) -> Outcome:
         with TURN:

@@ -1,0 +1,160 @@
+"""How each policy of Peng's study learns: a teacher that is told everything, and students with their memories.
+
+What limits a policy for all robots is first to find a gait for them, and only then to find out which robot it is. A
+teacher is told the dynamics, so its learning has the first difficulty alone; students have the second alone, and all
+students of a seed have one teacher, so that what their memories are worth is not drowned in what its seeds differ by.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from headstart.experiments.head_start import SOURCE, key_of, recalled
+from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of
+from headstart.learn.distillation import Distillation
+from headstart.learn.recurrent_ppo import RecurrentPPO, RecurrentPPOState
+from headstart.nets.memory import MemoryName, policy_with
+from headstart.nets.policies import StochasticPolicy
+from headstart.run import sealed
+from headstart.run.train import Training, train
+from headstart.spaces import ParameterSpace
+from headstart.tasks.mujoco.informed import SEEN, Informed
+from headstart.types import Learner, ObservationSpace, Params, State, TaskDistribution, TaskFamily
+
+ROLLOUT_STEPS = 64
+# Networks of 64 units learn no gait for all robots, whether they are told the dynamics or not (see docs/log.md). The
+# recurrent one is the paper's: 128 units in every layer.
+HIDDEN, UNITS = (256, 256), 128
+# Steps of the world are what is scarce here, so more is made of each than by the defaults. Rows of a chunk are alike:
+# memories learn better from larger minibatches of longer chunks.
+EPOCHS, LEARNING_RATE = 8, 3e-4
+ROWS, ROWS_OF_MEMORIES = (512, 16), (2048, 32)
+EXPLORATION = 0.1  # of a student, in half ranges: it is to see what lies beside its path
+WARM_UP = 4  # updates: who goes on from a student has no critic yet
+TEACHER = "teacher"
+
+
+class Job(NamedTuple):
+    """One training and its evaluation; an oracle's is on one of the unmet robots inside of the ranges, its `row`."""
+
+    world: str
+    name: str
+    arm: Arm
+    seed: int
+    row: int | None = None
+
+
+class Amount(NamedTuple):
+    """Environment steps of who learns by itself, and of who learns from a teacher that did."""
+
+    steps: int
+    taught: int
+
+
+def name_of(job: Job) -> str:
+    """Names a job, in files."""
+    return f"{job.world}-{job.name.replace(' ', '-')}-{job.seed}"
+
+
+def teacher_of(job: Job) -> Job:
+    """Returns the job of an arm's teacher; all arms for which the same is randomized have one."""
+    fixed = f", fixed {job.arm.fixed}" if job.arm.fixed else ""
+    return Job(job.world, TEACHER + fixed, Arm("none", fixed=job.arm.fixed), job.seed)
+
+
+def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[StochasticPolicy, Params]:
+    """Returns the policy that an arm ends in, and its parameters, from the disk where it was learnt before.
+
+    Without randomization there is nothing to be told: that policy learns by itself, for as many steps as a teacher and
+    its student together.
+    """
+    tasks = distribution_of(home, WORLDS[job.world], job.arm)
+    if not job.arm.randomized:
+        steps = amount.steps + amount.taught
+        learner = reinforced(job, home, steps)
+        return learner.policy, learner.params(kept_state(job, home, learner, tasks, steps, folder))
+    teacher = teacher_of(job)
+    if job == teacher:
+        learner = reinforced(job, told(home), amount.steps)
+        return learner.policy, learner.params(kept_state(job, told(home), learner, tasks, amount.steps, folder))
+    expert, params = learnt(teacher, home, amount, folder)
+    student = dataclasses.replace(policy_of(job.arm.memory, home.observation, home), initial_std=EXPLORATION)
+    updates = -(-amount.taught // (Distillation.envs * ROLLOUT_STEPS))
+    lessons = Distillation(student=student, teacher=expert, entry=SEEN, decay=updates)
+    fresh = lessons.init(key_of(job.seed, job.name))._replace(teacher=params)
+    return student, lessons.params(kept_state(job, told(home), lessons, tasks, amount.taught, folder, fresh))
+
+
+def gone_on(
+    job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution, params: Params
+) -> tuple[StochasticPolicy, Params]:
+    """Lets what was learnt go on by itself in other tasks; its critic, which it has none of, learns ahead of it."""
+    learner = dataclasses.replace(reinforced(job, home, steps), critic_warmup=WARM_UP)
+    fresh = learner.init(key_of(job.seed, job.name))._replace(params=params)
+    return learner.policy, learner.params(practised(job, home, learner, tasks, steps, fresh))
+
+
+def alone(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> tuple[StochasticPolicy, Params]:
+    """Lets a policy learn by itself from nothing."""
+    learner = reinforced(job, home, steps)
+    return learner.policy, learner.params(practised(job, home, learner, tasks, steps))
+
+
+def reinforced(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
+    """Returns how a policy learns by itself in so many environment steps; its critic is told the dynamics."""
+    world = WORLDS[job.world]
+    size, chunk = ROWS if job.arm.memory == "none" else ROWS_OF_MEMORIES
+    policy = policy_of(job.arm.memory, home.observation, home)
+    return RecurrentPPO(
+        policy=dataclasses.replace(policy, initial_std=world.initial_std),
+        discount=world.discount,
+        epochs=EPOCHS,
+        minibatch_size=size,
+        chunk=chunk,
+        learning_rate=LEARNING_RATE,
+        decay=-(-steps // (RecurrentPPO.envs * ROLLOUT_STEPS)),
+        value_hidden=HIDDEN,
+        privileged=ParameterSpace((*home.dynamics.values(), *home.rewards.values())),
+    )
+
+
+def policy_of(memory: MemoryName, observation: ObservationSpace, home: TaskFamily) -> Any:
+    """Returns a policy with as many units as gaits for all robots need."""
+    policy = policy_with(memory, observation, home.action)
+    if memory in ("none", "history"):
+        return dataclasses.replace(policy, hidden=HIDDEN)
+    return dataclasses.replace(policy, memory=UNITS, branch=UNITS, hidden=(UNITS,))
+
+
+def told(home: Any) -> Any:
+    """Returns the same worlds with what their simulator knows beside what is seen."""
+    return Informed(family=home)
+
+
+def kept_state(
+    job: Job,
+    home: TaskFamily,
+    learner: Any,
+    tasks: TaskDistribution,
+    steps: int,
+    folder: Path,
+    fresh: State | None = None,
+) -> Any:
+    """Returns the state that a learner ends in, from the disk where it ended before."""
+    place = folder / "learners" / name_of(job)
+    state = recalled(place, learner)
+    if state is None:
+        state = practised(job, home, learner, tasks, steps, fresh)
+        sealed.write(place, SOURCE, steps, state, {})
+    return state
+
+
+def practised(
+    job: Job, home: TaskFamily, learner: Learner, tasks: TaskDistribution, steps: int, fresh: State | None = None
+) -> RecurrentPPOState | Any:
+    """Trains for so many environment steps, from a state where there is one."""
+    training = Training(family=home, learner=learner, distribution=tasks, steps=ROLLOUT_STEPS, split=False)
+    run = training.start(key_of(job.seed, job.name), fresh)
+    for progress in train(training, run, steps):
+        run = progress.run
+    return run.learner

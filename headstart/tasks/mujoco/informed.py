@@ -1,0 +1,90 @@
+"""A simulated robot beside which stands what only its simulator knows: for teachers, and for nobody on a target."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from headstart.spaces import Box, ParameterSpace
+from headstart.tasks.mujoco.family import MujocoFamily, WorldState
+from headstart.types import Outcome, Task
+
+SEEN, TOLD = "seen", "told"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Informed:
+    """The same worlds, with observations in two parts: what the sensors say, and what the simulator knows.
+
+    `seen` is the observation of the family, bit for bit. `told` is that observation without the sensors' noise, then
+    the latest actions, newest first, some of which are still on their way to the motors, then the dynamics in their own
+    units. Whoever learns from both learns faster and further, and can teach who sees the first part only.
+
+    Attributes:
+        family: the worlds.
+        waiting: how many of the latest actions are told.
+
+    Source: Pinto et al. 2018 (arXiv 1710.06542) and Peng et al. 2018 (arXiv 1710.06537) for critics that are told;
+    Chen et al. 2019, "Learning by cheating", and Lee et al. 2020 (Science Robotics 5) for teachers.
+    """
+
+    family: MujocoFamily
+    waiting: int = 3
+
+    kind: ClassVar[Literal["host"]] = "host"
+    can_snapshot: ClassVar[bool] = True
+
+    @property
+    def turn(self) -> AbstractContextManager[Any]:
+        """As the family's."""
+        return self.family.turn
+
+    @property
+    def name(self) -> str:
+        return f"{self.family.name}, informed"
+
+    @property
+    def horizon(self) -> int | None:
+        return self.family.horizon
+
+    @property
+    def observation(self) -> dict[str, Box]:
+        seen, (actions,) = self.family.observation, self.family.action.shape
+        return {SEEN: seen, TOLD: Box((seen.shape[0] + self.waiting * actions + len(self.dynamics),))}
+
+    @property
+    def action(self) -> Box:
+        return self.family.action
+
+    @property
+    def dynamics(self) -> ParameterSpace:
+        return self.family.dynamics
+
+    @property
+    def rewards(self) -> ParameterSpace:
+        return self.family.rewards
+
+    def task(self) -> Task:
+        return self.family.task()
+
+    def sample(self, key: Any, n: int) -> Task:
+        return self.family.sample(key, n)
+
+    def start(self, n: int) -> WorldState:
+        return self.family.start(n)
+
+    def reset(self, seeds: Any, state: WorldState, tasks: Task, where: Any) -> WorldState:
+        return self.family.reset(seeds, state, tasks, where)
+
+    def observe(self, state: WorldState) -> dict[str, np.ndarray]:
+        latest = state.queue[:, : self.waiting].reshape(len(state.queue), -1)
+        known = np.concatenate([self.family.exact(state), latest, state.dynamics], axis=1)
+        return {SEEN: self.family.observe(state), TOLD: known}
+
+    def step(self, seeds: Any, state: WorldState, action: Any, where: Any) -> Outcome:
+        return self.family.step(seeds, state, action, where)
+
+    def foresee(self, seeds: Any, state: WorldState) -> None:
+        """As the family does."""
+        self.family.foresee(seeds, state)
