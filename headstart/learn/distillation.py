@@ -114,7 +114,6 @@ class Distillation:
             return self.student
         return ViewPolicy(policy=self.student, entry=self.entry, observation=self.teacher.observation)
 
-    @partial(jax.jit, static_argnames="self")  # one program, where every array would be one
     def init(self, key: Key[Array, ""]) -> DistillationState:
         key_student, key_teacher = jax.random.split(key)
         params, teacher = self.student.init(key_student), self.teacher.init(key_teacher)

@@ -101,7 +101,6 @@ class PPO:
     target_kl: float | None = None
     critic_warmup: int = 0
 
-    @partial(jax.jit, static_argnames="self")  # one program, where every array would be one
     def init(self, key: Key[Array, ""]) -> PPOState:
         key_policy, key_critic = jax.random.split(key)
         params, critic = self.policy.init(key_policy), self._critic().init(key_critic)

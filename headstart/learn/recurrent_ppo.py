@@ -126,7 +126,6 @@ class RecurrentPPO:
                 f"RecurrentPPO(chunk={self.chunk}, burn_in={self.burn_in}): chunk: at least 1; burn_in: from 0 to it"
             )
 
-    @partial(jax.jit, static_argnames="self")  # one program, where every array would be one
     def init(self, key: Key[Array, ""]) -> RecurrentPPOState:
         key_policy, key_critic = jax.random.split(key)
         params = self.policy.init(key_policy)

@@ -88,7 +88,6 @@ class SAC:
         if self.temperature not in ("automatic", "fixed"):
             raise InputError(f"SAC: temperature is 'automatic' or 'fixed', not {self.temperature!r}")
 
-    @partial(jax.jit, static_argnames="self")  # one program, where every array would be one
     def init(self, key: Key[Array, ""]) -> SACState:
         key_policy, *keys = jax.random.split(key, 3)
         params = self.policy.init(key_policy)
