@@ -10,7 +10,7 @@ kind often stand still. The ablation fixes one group of parameters after the oth
 and recurrent student learn.
 
 The paper's recurrent policy learns by itself, with a critic that is told the dynamics. That is what was done here
-before; half of the return, and no order, came of it (docs/log.md, "A teacher that is told").
+before; what came of it, and why it was given up, is in docs/log.md, "A teacher that is told".
 
 Source: Peng, Andrychowicz, Zaremba, Abbeel 2018 (arXiv 1710.06537), tables I to III; lecture slide "Sim2real with
 domain randomization".
@@ -195,7 +195,9 @@ def piece_of(job: Job, folder: Path) -> Path:
 
 def worth(piece: Mapping[str, Any]) -> float:
     """Returns the mean return on what a policy was made for, or where it was sent."""
-    return float(np.mean(piece["target"] if "target" in piece else piece.get("oracle", piece["unmet"][INSIDE])))
+    if "unmet" not in piece:
+        return float(piece["oracle"])
+    return float(np.mean(piece["target"] if "target" in piece else piece["unmet"][INSIDE]))
 
 
 def kept(job: Job, scale: Scale, folder: Path) -> Iterator[tuple[Job, dict[str, Any]]]:

@@ -140,7 +140,8 @@ class Distillation:
         self, key: Key[Array, ""], state: DistillationState, batch: Rollout, decay: float
     ) -> tuple[DistillationState, Metrics]:
         if batch.reward.shape[1] != self.envs:
-            raise InputError(f"Distillation(envs={self.envs}) was given a rollout of {batch.reward.shape[1]} ones")
+            count = batch.reward.shape[1]
+            raise InputError(f"Distillation(envs={self.envs}) was given a rollout of {count} environments")
         obs, action = blank(batch.valid, (batch.obs, batch.action))
         told = unroll(self.teacher, state.teacher, state.teacher_memory, obs, action, batch.first)
         seen, weight = obs if self.entry is None else obs[self.entry], batch.valid.astype(jnp.float32)

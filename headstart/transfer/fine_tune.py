@@ -10,7 +10,7 @@ from jaxtyping import Array, Key
 from headstart.transfer.policy import Graft
 from headstart.types import Learner, Metrics, Params, Policy, Rollout, State
 
-SMALLEST_PACK = 1024  # rows; each size is eight times the one before, so that few shapes are compiled
+SMALLEST_PACK, USUAL_PACK = 1024, 8192  # rows; beyond, powers of two: few shapes are compiled, and few rows wasted
 
 
 class FineTuning(Protocol):
@@ -59,13 +59,11 @@ def packed(episodes: tuple[Rollout, ...]) -> Rollout:
         episodes: leaves `time env=1 ...`, of any lengths.
 
     Returns:
-        A rollout with leaves `time env=1 ...`, where `time` is `SMALLEST_PACK` times a power of eight.
+        A rollout with leaves `time env=1 ...`, where `time` is one of few sizes.
     """
     whole = jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *episodes)
     length = len(whole.reward)
-    rows = SMALLEST_PACK
-    while rows < length:
-        rows *= 8
+    rows = SMALLEST_PACK if length <= SMALLEST_PACK else max(USUAL_PACK, 1 << (length - 1).bit_length())
     padded = jax.tree.map(lambda x: np.concatenate([x, np.zeros((rows - length, *x.shape[1:]), x.dtype)]), whole)
     first = padded.first.copy()
     first[length:] = True  # a row of filling continues nobody's episode

@@ -93,7 +93,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     monkeypatch.setattr(
         peng,
         "measured_oracle",
-        lambda job, scale, folder: fake(job, scale, folder) | ALONE,
+        lambda job, scale, folder: asked.append(job) or dict(ALONE),  # an oracle's piece has nothing else in it
     )
     request = Request(size="tiny", seeds=2, given={"source": "hopper"}, folder=tmp_path)
 
@@ -139,10 +139,14 @@ def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_p
 
 
 def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp_path, monkeypatch):
-    learnt_anew = []
-    monkeypatch.setattr(
-        peng_learning, "practised", lambda job, *rest: learnt_anew.append(job.name) or practised(job, *rest)
-    )
+    learnt_anew, states = [], []
+
+    def watched(job, *rest):
+        learnt_anew.append(job.name)
+        states.append(practised(job, *rest))
+        return states[-1]
+
+    monkeypatch.setattr(peng_learning, "practised", watched)
     teacher = measured_teacher(teacher_of(Job("hopper", "recurrent", ARMS["recurrent"], 0)), SCALES["tiny"], tmp_path)
     assert {part: len(found) for part, found in teacher["unmet"].items()} == {"interpolation": 1, "extrapolation": 1}
     job = Job("hopper", "oracle 0", peng.ORACLE, 0, 0)
@@ -153,6 +157,8 @@ def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp
         "hopper-recurrent-0",
         "hopper-teacher-0",
     ]
+    brought, further = (state.params["actor"]["seen"]["weight"] for state in states[1:3])
+    assert not np.array_equal(brought, further), "who goes on learns something"
     assert measured_oracle(job, SCALES["tiny"], tmp_path) == piece
     assert learnt_anew == ["teacher", "recurrent", *4 * ["oracle 0"]], "what others go on from was kept"
 
@@ -161,7 +167,7 @@ def test_arms_for_which_the_same_is_randomized_have_one_teacher():
     names = {name: Job("hopper", name, arm, 3) for name, arm in ARMS.items() if arm.randomized}
     assert len({teacher_of(job) for job in names.values()}) == 1 and len(names) == 3
     light = Job("hopper", "fixed mass", ARMS["recurrent"]._replace(fixed="mass"), 3)
-    assert teacher_of(light) == Job("hopper", "teacher, fixed mass", Arm("none", fixed="mass"), 3)
+    assert teacher_of(light) == Job("hopper", "teacher fixed mass", Arm("none", fixed="mass"), 3)
     assert teacher_of(teacher_of(light)) == teacher_of(light)
 
 

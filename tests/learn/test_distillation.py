@@ -173,7 +173,7 @@ def test_a_view_is_of_something_that_is_shown():
     obs = {"seen": jnp.ones((3, *probes.OBSERVATION.shape)), "told": jnp.zeros((3, 2))}
     view = ViewPolicy(policy=FORGETFUL, entry="seen", observation=SHOWN)
     np.testing.assert_array_equal(view.apply(KEY, params, (), obs)[0], FORGETFUL.apply(KEY, params, (), obs["seen"])[0])
-    with pytest.raises(InputError, match="rollout of 8 ones"):
+    with pytest.raises(InputError, match="rollout of 8 environments"):
         learner = lessons(FORGETFUL)
         rollout, _ = one_rollout(learner, learner.init(KEY))
         learner.update(KEY, learner.init(KEY), jax.tree.map(lambda x: x[:, :8], rollout))
