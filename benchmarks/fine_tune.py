@@ -20,8 +20,9 @@ import numpy as np
 
 from headstart.adapt.randomize import preset
 from headstart.data.collect import begin, collect, play
-from headstart.experiments.head_start import HeadStart, key_of
+from headstart.experiments.head_start import HeadStart
 from headstart.experiments.scales import SCALES
+from headstart.experiments.sources import key_of
 from headstart.maths.statistics import bootstrap_interval, paired_difference
 from headstart.run import sealed
 from headstart.run.ledger import Ledger
@@ -54,12 +55,11 @@ def study_of(folder: Path) -> HeadStart:
 def source_of(study: HeadStart, seed: int, kind: str, kept: Path) -> Any:
     """Returns the state that a source ended in; learns it only once."""
     place = kept / f"{kind}-{seed}"
-    learner = study.learner()
+    learner = study.learner(kind)
     like = jax.eval_shape(learner.init, jax.random.key(0))
     if place.exists():
         return sealed.read(place, "source", like)[1]
-    distribution = study.nominal if kind == "nominal" else study.randomized
-    training = study.training(study.source, distribution, study.scale.source_steps)
+    training = study.training(kind, study.source, study.kinds[kind].tasks, study.scale.source_steps)
     learning = study.learn(seed, kind, training, study.scale.source_steps)
     try:
         while True:
@@ -73,20 +73,20 @@ def source_of(study: HeadStart, seed: int, kind: str, kept: Path) -> Any:
 
 def steps_of(study: HeadStart, seed: int, kind: str, state: Any, steps: int):
     """Returns what the source sees where it has learnt, acting as it learnt to."""
-    distribution = study.nominal if kind == "nominal" else study.randomized
+    distribution = study.kinds[kind].tasks
     key_tasks, key_begin, key_act = jax.random.split(key_of(seed, "experience"), 3)
     pool = distribution.sample(key_tasks, distribution.init(key_tasks), study.envs)
-    policy = study.policy()
+    policy = study.policy(kind)
     carry = begin(key_begin, study.source, policy, state.params, pool, study.envs)
     return collect(key_act, study.source, policy, state.params, carry, pool, steps)[0]
 
 
 def ways(study: HeadStart, seed: int, kind: str, state: Any):
     """Returns each way of fine-tuning with the source that it begins from."""
-    learner, bare = heir(study.policy()), Experienced(state.params)
+    learner, bare = heir(study.policy(kind)), Experienced(state.params)
     known = Experienced(state.params, steps_of(study, seed, kind, state, 256))
     return {
-        "on-policy": (study.tuning("fine-tune"), state),
+        "on-policy": (study.tuning(f"fine-tune {kind}"), state),
         "off-policy": (OffPolicy(learner=learner), bare),
         "off-policy, 8 updates a step": (OffPolicy(learner=learner, updates_per_step=8.0), bare),
         "off-policy, the source's steps": (OffPolicy(learner=learner), known),

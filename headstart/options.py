@@ -36,7 +36,8 @@ class Transfer:
     randomize: Literal["mild", "moderate", "wide", "peng"] = "moderate"
     """How far the randomized source spreads its dynamics."""
     memory: Memory = "none"
-    """What policies remember: nothing, the last 8 steps, or what a recurrent cell keeps."""
+    """What the policy of one more randomized source remembers: the last 8 steps, or what a recurrent cell keeps. The
+    oracle, and the adapted arm, go on from that source. With --from: what the policy brought along remembers."""
     adapt: Literal["none", "simopt", "posterior"] = "none"
     """Adapt the simulator to the target's episodes and go on training in it, as one more arm."""
     excite: bool = False

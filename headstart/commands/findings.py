@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from headstart.commands.settings import policy_description
-from headstart.experiments.head_start import Finished, HeadStart, Scored
+from headstart.experiments.finding import Finished, Scored
+from headstart.experiments.head_start import HeadStart
 from headstart.maths.statistics import summarize
 from headstart.report.entries import command_line
 from headstart.report.records import Arm
@@ -51,7 +52,8 @@ class Findings:
             self.folder / "policies" / f"{found.method.replace(' ', '-')}-{found.seed}",
         )
         place.mkdir(parents=True, exist_ok=True)
-        description = policy_description(self.study.learner_name(found.method), self.study.memory) | {
+        description = {
+            **policy_description(self.study.learner_name(found.method), self.study.memory_of(found.method)),
             "family": self.settings["source"],
             "shots": found.shots,
         }

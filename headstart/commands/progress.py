@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from headstart.experiments.head_start import Learning, Scored
+from headstart.experiments.finding import Learning, Scored
 from headstart.report.records import Arm
 from headstart.report.table import terminal_table
 

@@ -20,7 +20,8 @@ from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.diagnosed import diagnosis_lines
-from headstart.experiments.head_start import Finding, Finished, HeadStart, Learning
+from headstart.experiments.finding import Finding, Finished, Learning
+from headstart.experiments.head_start import HeadStart
 from headstart.experiments.scales import SCALES
 from headstart.experiments.soft_start import PLAIN, SHOWN, SoftStart, read_schedule
 from headstart.nets.policies import SquashedPolicy
@@ -190,7 +191,8 @@ class Plan:
             memory=settings.get("memory", "none"),
             attempt=attempt,
         )
-        study.policy_of("fine-tune")  # refuses what cannot be taken over before anything is learnt
+        for method in study.methods:
+            study.policy_of(method)  # refuses what cannot be taken over before anything is learnt
         title = f"{settings['source']} → {settings['target']}: return after k target episodes"
         seeds = tuple(settings["seeds"])
         return cls(study=study, seeds=seeds, folder=RunFolder(path=path), settings=settings, title=title)

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from headstart.data.collect import begin, collect, play
-from headstart.experiments.head_start import key_of
+from headstart.experiments.sources import key_of
 from headstart.learn.bc import BC
 from headstart.learn.ppo import PPO, PPOState
 from headstart.maths.statistics import bootstrap_interval

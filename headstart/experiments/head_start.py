@@ -1,23 +1,22 @@
 """The main job: does pretraining on a family, nominal or randomized, give a head start on a scarce target?
 
-Every seed trains two sources, one on the family's plain dynamics and one on a spread of them. Each source meets the
-target as it is (zero-shot) and learns from k episodes of it (fine-tune); beside them learns a policy from scratch with
-the same k episodes. The oracle goes on from the randomized source on the target itself, as if that cost nothing.
+Every seed trains two sources, one on the family's plain dynamics and one on a spread of them, and where a memory is
+asked for a third, on that spread with the memory. Each source meets the target as it is (zero-shot) and learns from k
+episodes of it (fine-tune); beside them learns a policy from scratch with the same k episodes. The oracle goes on from
+the last source on the target itself, as if that cost nothing.
 
 Source: lecture slides "Idea 1: policy transfer" and "Domain randomization".
 """
 
 import dataclasses
 import time
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
-from jaxtyping import Array, Key
 
 from headstart.adapt.posterior import Posterior
 from headstart.adapt.randomize import Uniform
@@ -25,9 +24,11 @@ from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect, play
 from headstart.experiments.adapted import Adapted, AdaptedArm
 from headstart.experiments.diagnosed import diagnosed, write_diagnosis
+from headstart.experiments.finding import Finding, Finished, Learning, Scored
 from headstart.experiments.on_splits import on_splits, write_splits
 from headstart.experiments.scales import Scale
 from headstart.experiments.soft_start import STEPS, SoftStart
+from headstart.experiments.sources import SOURCE, Kind, key_of, kinds_of, recalled
 from headstart.learn.on_policy import discount_for, on_policy
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
@@ -42,50 +43,10 @@ from headstart.transfer.hand_off import squashed
 from headstart.transfer.off_policy import Experienced, OffPolicy, heir
 from headstart.transfer.policy import Graft, require_same_spaces
 from headstart.transfer.protocol import FewShot, Shot
-from headstart.types import HostFamily, Learner, Params, Policy, State, TaskDistribution, TaskFamily
+from headstart.types import HostFamily, Params, Policy, State, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64
 LEARNING_RATE, EPOCHS = 7e-4, 8  # of sources: their steps are counted, so more is made of each than by the defaults
-SOURCE = "source"  # kind of the sealed folder that holds the state that a source ended in
-
-
-class Learning(NamedTuple):
-    """A source or an oracle is being trained: how far it is, and what its policy returns at home."""
-
-    seed: int
-    name: str
-    env_steps: int
-    total: int
-    mean_return: float
-    steps_per_second: float
-
-
-class Scored(NamedTuple):
-    """A method was evaluated on the target, in one seed.
-
-    Attributes:
-        seed: which repetition.
-        method: such as `"fine-tune randomized"`.
-        shots: k of the protocol; for the oracle, which has no k, the largest.
-        shot: what it was worth, and its parameters.
-        counts: what it has used of the target so far.
-    """
-
-    seed: int
-    method: str
-    shots: int
-    shot: Shot
-    counts: Counts
-
-
-class Finished(NamedTuple):
-    """A piece of work is over, and so need not be done again if the study is interrupted."""
-
-    seed: int
-    job: str
-
-
-Finding = Learning | Scored | Finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +67,7 @@ class HeadStart:
         fine_tune: how target episodes are learnt from: by PPO, or by SAC that takes the policy over.
         soft: where sources are learnt softly, and fine-tuned while their temperature falls; then `fine_tune` is unused.
         envs: environments side by side on the source.
-        memory: what every policy remembers.
+        memory: what the policy of one more source remembers; or what the policy that is brought along does.
         attempt: 1, and one more each time that the study is taken up again.
     """
 
@@ -127,33 +88,41 @@ class HeadStart:
     attempt: int = 1
 
     @property
+    def kinds(self) -> dict[str, Kind]:
+        """The sources by name. Who goes on from one after all that, the adapted arm and the oracle, takes the last."""
+        if self.given is not None:
+            return {"given": Kind(self.randomized, self.memory)}
+        return kinds_of(self.nominal, self.randomized, self.memory)
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """The rows of the table, in their order."""
-        kinds = ("nominal", "randomized") if self.given is None else ("given",)
-        adapted = () if self.adaptation is None else ("adapted",)
         return (
             "scratch",
-            *(f"{how} {kind}" for kind in kinds for how in ("zero-shot", "fine-tune")),
-            *adapted,
+            *(f"{how} {kind}" for kind in self.kinds for how in ("zero-shot", "fine-tune")),
+            *(() if self.adaptation is None else ("adapted",)),
             "oracle",
         )
 
     def job_of(self, method: str) -> str:
         """Names the piece of work that a method belongs to; what goes on from a source belongs to that source's."""
-        if method in ("oracle", "adapted"):
-            return "randomized" if self.given is None else "given"
-        return method.rpartition(" ")[2]
+        return list(self.kinds)[-1] if method in ("oracle", "adapted") else method.rpartition(" ")[2]
+
+    def kind_of(self, method: str) -> str:
+        """Names the source whose policy a method's is like; from scratch learns the simplest one."""
+        return next(iter(self.kinds)) if method == "scratch" else self.job_of(method)
+
+    def memory_of(self, method: str) -> MemoryName:
+        """Returns what a method's policy remembers."""
+        return self.kinds[self.kind_of(method)].memory
 
     def jobs(self, seed: int) -> dict[str, Callable[[], Iterator[Finding]]]:
         """Returns the independent pieces of work of one seed; each yields what it finds as it goes."""
+        jobs: dict[str, Callable[[], Iterator[Finding]]] = {"scratch": partial(self.scratch, seed)}
         if self.given is not None:
-            jobs = {"scratch": partial(self.scratch, seed), "given": partial(self.bring, seed)}
+            jobs["given"] = partial(self.bring, seed)
         else:
-            jobs = {
-                "scratch": partial(self.scratch, seed),
-                "nominal": partial(self.transfer, seed, "nominal", self.nominal),
-                "randomized": partial(self.transfer, seed, "randomized", self.randomized, oracle=True),
-            }
+            jobs |= {kind: partial(self.transfer, seed, kind) for kind in self.kinds}
         return {name: partial(self.finished, seed, name, job) for name, job in jobs.items()}
 
     def finished(self, seed: int, name: str, job: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -161,15 +130,16 @@ class HeadStart:
         yield from job()
         yield Finished(seed, name)
 
-    def policy(self) -> Any:
-        """Returns the policy that sources and the oracle learn."""
-        return policy_with(self.memory, self.source.observation, self.source.action)
+    def policy(self, kind: str) -> Any:
+        """Returns the policy that a source learns, and the oracle after it."""
+        return policy_with(self.kinds[kind].memory, self.source.observation, self.source.action)
 
     def policy_of(self, method: str) -> Any:
         """Returns the policy that a method ends in."""
         if self.soft is not None:
             return self.soft.policy(self.source)
-        return squashed(self.policy()) if self.takes_over(method) else self.policy()
+        policy = self.policy(self.kind_of(method))
+        return squashed(policy) if self.takes_over(method) else policy
 
     def takes_over(self, method: str) -> bool:
         """Tells whether a method learns off-policy; what is evaluated as it came does not learn."""
@@ -199,8 +169,8 @@ class HeadStart:
         """γ of sources, of the oracle, and of what is learnt from target episodes: a critic is brought along."""
         return discount_for(None if self.adaptation is not None else self.source.horizon)
 
-    def learner(self, env_steps: int | None = None) -> Any:
-        """Returns how sources and the oracle learn, in so many environment steps.
+    def learner(self, kind: str, env_steps: int | None = None) -> Any:
+        """Returns how a source learns, and the oracle after it, in so many environment steps.
 
         Where the learning rate falls to zero a policy comes to rest, surer of itself and better where it has learnt. A
         source that is to go on in an adapted simulator must not: see docs/log.md, "Rest".
@@ -208,10 +178,10 @@ class HeadStart:
         if self.soft is not None:
             return self.soft.learner(self.source, self.envs, self.source_steps)
         if self.adaptation is not None:
-            return on_policy(self.policy(), envs=self.envs)
+            return on_policy(self.policy(kind), envs=self.envs)
         decay = None if env_steps is None else -(-env_steps // (self.envs * ROLLOUT_STEPS))
         return on_policy(
-            self.policy(),
+            self.policy(kind),
             envs=self.envs,
             discount=self.discount,
             learning_rate=LEARNING_RATE,
@@ -219,12 +189,10 @@ class HeadStart:
             decay=decay,
         )
 
-    def training(self, world: TaskFamily, distribution: TaskDistribution, env_steps: int) -> Training:
-        """Returns how a source or the oracle is trained for so many environment steps, beside others."""
-        steps, learner = ROLLOUT_STEPS if self.soft is None else STEPS, self.learner(env_steps)
-        return Training(
-            family=world, learner=learner, distribution=distribution, envs=self.envs, steps=steps, split=False
-        )
+    def training(self, kind: str, world: TaskFamily, tasks: TaskDistribution, env_steps: int) -> Training:
+        """Returns how a source, or the oracle after it, is trained for so many environment steps, beside others."""
+        steps, learner = ROLLOUT_STEPS if self.soft is None else STEPS, self.learner(kind, env_steps)
+        return Training(family=world, learner=learner, distribution=tasks, envs=self.envs, steps=steps, split=False)
 
     def tuning(self, method: str) -> FineTuning:
         """Returns how target episodes are learnt from: the same for every arm that learns from them.
@@ -234,9 +202,9 @@ class HeadStart:
         if self.soft is not None:
             return self.soft.tuning(self.source)
         if self.takes_over(method):
-            return OffPolicy(learner=heir(self.policy()))
+            return OffPolicy(learner=heir(self.policy(self.kind_of(method))))
         learner = on_policy(
-            self.policy(),
+            self.policy(self.kind_of(method)),
             envs=1,
             discount=self.discount,
             epochs=10,
@@ -249,10 +217,10 @@ class HeadStart:
 
     def known(self, seed: int, kind: str, state: State) -> Experienced:
         """Lets a source act once more where it has learnt: for an off-policy learner to know these steps."""
-        distribution = self.randomized if kind == "randomized" else self.nominal
+        tasks = self.kinds[kind].tasks
         key_tasks, key_begin, key_act = jax.random.split(key_of(seed, f"experience {kind}"), 3)
-        pool = distribution.sample(key_tasks, distribution.init(key_tasks), self.envs)
-        policy, params = self.policy(), self.learner().params(state)
+        pool = tasks.sample(key_tasks, tasks.init(key_tasks), self.envs)
+        policy, params = self.policy(kind), self.learner(kind).params(state)
         carry = begin(key_begin, self.source, policy, params, pool, self.envs)
         steps = max(1, self.scale.experience_steps // self.envs)
         return Experienced(params, collect(key_act, self.source, policy, params, carry, pool, steps)[0])
@@ -261,9 +229,9 @@ class HeadStart:
         """Learns on the target alone, with the same budget of episodes."""
         yield from self.meet(seed, "scratch", None, self.shots)
 
-    def transfer(self, seed: int, kind: str, distribution: TaskDistribution, oracle: bool = False) -> Iterator[Finding]:
+    def transfer(self, seed: int, kind: str) -> Iterator[Finding]:
         """Trains a source and brings it to the target."""
-        training = self.training(self.source, distribution, self.source_steps)
+        training = self.training(kind, self.source, self.kinds[kind].tasks, self.source_steps)
         place = self.folder / "sources" / f"{kind}-{seed}"
         state = recalled(place, training.learner)
         if state is None:
@@ -271,18 +239,18 @@ class HeadStart:
             sealed.write(place, SOURCE, self.source_steps, state, {})
         self.diagnose(seed, kind, state)
         if isinstance(self.randomized, Uniform):
-            params, key = self.learner().params(state), key_of(seed, "splits")
-            policy, episodes = self.policy_of("zero-shot"), self.scale.evaluation_episodes
+            params, key = training.learner.params(state), key_of(seed, "splits")
+            policy, episodes = self.policy_of(f"zero-shot {kind}"), self.scale.evaluation_episodes
             worth = on_splits(key, self.source, policy, params, self.randomized, episodes)
             write_splits(self.folder, kind, seed, worth)
         yield from self.arms(seed, kind, state)
-        if oracle:
+        if kind == self.job_of("oracle"):
             yield from self.adapted(seed, state)
             yield from self.oracle(seed, state)
 
     def bring(self, seed: int) -> Iterator[Finding]:
         """Brings the given policy to the target."""
-        state = self.learner().init(key_of(seed, "given"))._replace(params=self.given)
+        state = self.learner("given").init(key_of(seed, "given"))._replace(params=self.given)
         self.diagnose(seed, "given", state)
         yield from self.arms(seed, "given", state)
         yield from self.adapted(seed, state)
@@ -290,7 +258,7 @@ class HeadStart:
 
     def diagnose(self, seed: int, kind: str, state: State) -> None:
         """Writes down what a source still has left to try at home."""
-        policy, params = self.policy_of("zero-shot"), self.learner().params(state)
+        policy, params = self.policy_of(f"zero-shot {kind}"), self.learner(kind).params(state)
         temperature = None if self.soft is None else self.soft.schedule.start
         found = diagnosed(key_of(seed, "diagnosis"), self.source, policy, params)
         write_diagnosis(self.folder, kind, seed, found, temperature)
@@ -308,18 +276,19 @@ class HeadStart:
         """Goes on from a source in the simulator as target episodes say it should be; at k = 0, as it was."""
         if self.adaptation is None:
             return
+        kind = self.job_of("adapted")
 
         def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
             steps = self.scale.adapted_steps
-            training = self.training(self.source, distribution, steps)
+            training = self.training(kind, self.source, distribution, steps)
             after, _ = yield from self.learn(seed, "adapted", training, steps, state)
-            return self.learner().params(after)
+            return training.learner.params(after)
 
         target, used = self.target("adapted", seed, max(self.shots))
         shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
         arm, policy = AdaptedArm(self.adaptation, shots, self.excite, path), self.policy_of("adapted")
         greedy: Policy = dataclasses.replace(policy, deterministic=True)
-        key, params, before = key_of(seed, "adapted"), self.learner().params(state), self.randomized
+        key, params, before = key_of(seed, "adapted"), self.learner(kind).params(state), self.randomized
         for found in arm.meet(key, target, policy, params, learn, before if 0 in self.shots else None):
             if not isinstance(found, Adapted):
                 yield found
@@ -335,7 +304,7 @@ class HeadStart:
         """Goes on from a source on the target as if it cost nothing, for scale: what there is to win."""
         family = self.build_target()
         distribution = Fixed(task=family.task())
-        training = self.training(family, distribution, self.oracle_steps)
+        training = self.training(self.job_of("oracle"), family, distribution, self.oracle_steps)
         state, used = yield from self.learn(seed, "oracle", training, self.oracle_steps, state)
         for scored in self.meet(seed, "oracle", state, (0,)):
             begun = int(used.finished) + self.envs  # an episode counts from its beginning
@@ -382,19 +351,3 @@ class HeadStart:
         target = Target(self.build_target, ledger, play, tape)
         require_same_spaces(self.source, target)
         return target, lambda: tape.passed()._replace(lost_episodes=ledger.counts().lost_episodes)
-
-
-def recalled(place: Path, learner: Learner) -> State | None:
-    """Reads the state that a source ended in before the study was interrupted; None where it had not got there.
-
-    One that is damaged is learnt again.
-    """
-    try:
-        return sealed.read(place, SOURCE, jax.eval_shape(learner.init, jax.random.key(0)))[1]
-    except sealed.Broken:
-        return None
-
-
-def key_of(seed: int, name: str) -> Key[Array, ""]:
-    """Derives the key of one piece of work, so that none depends on which others are run."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))

@@ -30,11 +30,11 @@ import numpy as np
 from headstart.data.collect import play
 from headstart.errors import unknown
 from headstart.experiments.claims import Reproduced, Request, Step, Work
-from headstart.experiments.head_start import key_of
 from headstart.experiments.peng_learning import TEACHER, Amount, Job, alone, gone_on, learnt, name_of, teacher_of, told
 from headstart.experiments.peng_table import compared, summed_up, table
 from headstart.experiments.peng_unmet import held_to_oracles
 from headstart.experiments.peng_worlds import ARMS, INSIDE, UNMET, WORLDS, Arm, World, distribution_of, unmet
+from headstart.experiments.sources import key_of
 from headstart.nets.memory import policy_with
 from headstart.nets.random_actions import RandomActions
 from headstart.processors import usable

@@ -9,8 +9,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from headstart.experiments.head_start import SOURCE, key_of, recalled
 from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of
+from headstart.experiments.sources import SOURCE, key_of, recalled
 from headstart.learn.distillation import Distillation
 from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.nets.memory import MemoryName, policy_with

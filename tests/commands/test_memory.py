@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from headstart.__main__ import main
+from headstart.commands.findings import Findings
 from headstart.commands.settings import read_settings, require_unchanged, settings_of
 from headstart.commands.transfer import Plan
 from headstart.commands.transfer import settings_of as transfer_settings_of
+from headstart.experiments.finding import Scored
 from headstart.options import Train, Transfer
-from headstart.run import checkpoint
+from headstart.run import bundle, checkpoint
+from headstart.run.ledger import Counts
 from headstart.run.record import RunFolder
+from headstart.transfer.protocol import Shot
 
 TRAIN = ["train", "pendulum", "--memory", "lstm", "--envs", "8", "--checkpoint-every", "512", "--deterministic"]
 
@@ -48,7 +52,7 @@ def test_a_policy_with_memory_meets_the_target_and_learns_from_it(trained, tmp_p
     options = Transfer(from_run=trained.path, target="gym:Pendulum-v1", size="tiny", shots="0,1")
     study = Plan.of(transfer_settings_of(options), tmp_path).study
     assert study.memory == "lstm"
-    state = study.learner().init(jax.random.key(0))._replace(params=study.given)
+    state = study.learner("given").init(jax.random.key(0))._replace(params=study.given)
     before, after = (scored.shot for scored in study.meet(0, "fine-tune given", state, (0, 1)))
     jax.tree.map(np.testing.assert_array_equal, before.params, study.given)
     cells = [params["actor"]["cell"]["recurrent"]["weight"] for params in (before.params, after.params)]
@@ -62,6 +66,20 @@ def test_another_memory_than_the_given_policy_has_is_refused(trained, tmp_path, 
     assert main(["transfer", "--from", str(trained.path), *words]) == 2
     said = capsys.readouterr().err
     assert "--memory history" in said and "has lstm" in said and said.count("\n") == 1
+
+
+def test_each_policy_is_kept_with_the_memory_that_it_has(tmp_path):
+    settings = transfer_settings_of(
+        Transfer(source="pendulum", target="gym:Pendulum-v1", memory="history", size="tiny")
+    )
+    findings = Findings(Plan.of(settings, tmp_path).study, tmp_path, settings)
+    for method, memory in {"zero-shot randomized": "none", "zero-shot randomized+history": "history"}.items():
+        policy = findings.study.policy_of(method)
+        shot = Shot(0, np.zeros(1), np.zeros(0), policy.init(jax.random.key(0)), 0.0)
+        findings.add(Scored(0, method, 0, shot, Counts()))
+        place = tmp_path / "policies" / f"{method.replace(' ', '-')}-0"
+        assert bundle.describe(place)["memory"] == memory
+        jax.tree.map(np.testing.assert_array_equal, bundle.load(place, policy, policy.observation), shot.params)
 
 
 def test_runs_from_before_there_was_memory_go_on_without():

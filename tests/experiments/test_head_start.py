@@ -48,16 +48,20 @@ def finished(work):
 
 def test_the_learning_rate_falls_to_zero_over_just_the_steps_that_there_are(tmp_path):
     one = study(tmp_path)
-    assert one.learner(2048).decay == 4 and one.learner(2049).decay == 5  # rollouts of 8 × 64 steps
-    assert one.training(PENDULUM, one.nominal, 2048).learner == one.learner(2048)
-    state, _ = finished(one.learn(0, "nominal", one.training(PENDULUM, one.nominal, 2048), 2048))
+    assert (
+        one.learner("nominal", 2048).decay == 4 and one.learner("nominal", 2049).decay == 5
+    )  # rollouts of 8 × 64 steps
+    assert one.training("nominal", PENDULUM, one.nominal, 2048).learner == one.learner("nominal", 2048)
+    state, _ = finished(one.learn(0, "nominal", one.training("nominal", PENDULUM, one.nominal, 2048), 2048))
     assert state.updates == 4
 
 
 def test_who_goes_on_from_a_source_learns_at_the_whole_rate_again(tmp_path):
     one = study(tmp_path)
-    state, _ = finished(one.learn(0, "nominal", one.training(PENDULUM, one.nominal, 1024), 1024))
-    training = one.training(PENDULUM, one.nominal, 512)  # one update: without a new beginning its rate would be 0
+    state, _ = finished(one.learn(0, "nominal", one.training("nominal", PENDULUM, one.nominal, 1024), 1024))
+    training = one.training(
+        "randomized", PENDULUM, one.nominal, 512
+    )  # one update: without a new beginning its rate would be 0
     after, _ = finished(one.learn(0, "oracle", training, 512, state))
     moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), after.params["actor"], state.params["actor"])
     assert max(jax.tree.leaves(moved)) > 1e-3 and after.updates == 1
@@ -67,13 +71,33 @@ def test_a_source_that_goes_on_in_an_adapted_simulator_does_not_come_to_rest(tmp
     one = study(tmp_path)
     open_ended = dataclasses.replace(one, adaptation=object())  # pyright: ignore[reportArgumentType]
     assert (one.source_steps, open_ended.source_steps) == (2048, 1024)
-    assert open_ended.learner(1024).decay is None and one.learner(1024).decay == 2
+    assert open_ended.learner("nominal", 1024).decay is None and one.learner("nominal", 1024).decay == 2
 
 
 @pytest.mark.parametrize(("world", "expected"), [("hopper_euler", 0.995), ("hopper", 0.995), ("pusher", 0.99)])
 def test_all_who_share_a_critic_look_ahead_a_fifth_of_an_episode(world, expected, tmp_path):
     one = dataclasses.replace(study(tmp_path), source=family(world))
     tuned: Any = one.tuning("fine-tune nominal")
-    assert one.learner(2048).discount == tuned.learner.discount == pytest.approx(expected)
+    assert one.learner("nominal", 2048).discount == tuned.learner.discount == pytest.approx(expected)
     open_ended = dataclasses.replace(one, adaptation=object())  # pyright: ignore[reportArgumentType]
-    assert open_ended.learner().discount == open_ended.tuning("scratch").learner.discount == 0.99
+    assert open_ended.learner("nominal").discount == open_ended.tuning("scratch").learner.discount == 0.99
+
+
+def test_a_memory_is_one_more_source_and_what_goes_on_goes_on_from_it(tmp_path):
+    plain, one = study(tmp_path), dataclasses.replace(study(tmp_path), memory="gru")
+    assert one.methods == (*plain.methods[:-1], "zero-shot randomized+gru", "fine-tune randomized+gru", "oracle")
+    assert list(one.jobs(0)) == ["scratch", "nominal", "randomized", "randomized+gru"]
+    remembering = {method for method in one.methods if one.memory_of(method) == "gru"}
+    assert remembering == {"zero-shot randomized+gru", "fine-tune randomized+gru", "oracle"}
+    for method in plain.methods[:-1]:  # beside it all is what it was
+        assert one.policy_of(method) == plain.policy_of(method) and one.tuning(method) == plain.tuning(method)
+    assert one.policy_of("oracle") == one.policy("randomized+gru") != plain.policy_of("oracle")
+    assert one.job_of("oracle") == one.job_of("zero-shot randomized+gru") and plain.job_of("oracle") == "randomized"
+    tuned: Any = one.tuning("fine-tune randomized+gru")
+    assert tuned.learner.policy == one.policy("randomized+gru")
+
+
+def test_what_a_policy_that_is_brought_along_remembers_all_others_do(tmp_path):
+    one = dataclasses.replace(study(tmp_path), memory="lstm", given={})
+    assert one.methods == ("scratch", "zero-shot given", "fine-tune given", "oracle")
+    assert {one.memory_of(method) for method in one.methods} == {"lstm"}

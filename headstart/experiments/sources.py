@@ -1,0 +1,51 @@
+"""Sources of a study: what kinds there are, and the state that each ended in, kept on the disk."""
+
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+from jaxtyping import Array, Key
+
+from headstart.nets.memory import MemoryName
+from headstart.run import sealed
+from headstart.types import Learner, State, TaskDistribution
+
+SOURCE = "source"  # kind of the sealed folder that holds the state that a source ended in
+
+
+class Kind(NamedTuple):
+    """One way of pretraining.
+
+    Attributes:
+        tasks: what is learnt on.
+        memory: what the policy remembers.
+    """
+
+    tasks: TaskDistribution
+    memory: MemoryName
+
+
+def kinds_of(nominal: TaskDistribution, randomized: TaskDistribution, memory: MemoryName) -> dict[str, Kind]:
+    """Returns the sources of a study by name: on the plain dynamics, on many, and on many with a memory.
+
+    So what randomization is worth and what a memory adds to it stand beside each other.
+    """
+    kinds = {"nominal": Kind(nominal, "none"), "randomized": Kind(randomized, "none")}
+    return kinds if memory == "none" else {**kinds, f"randomized+{memory}": Kind(randomized, memory)}
+
+
+def recalled(place: Path, learner: Learner) -> State | None:
+    """Reads the state that a source ended in before the study was interrupted; None where it had not got there.
+
+    One that is damaged is learnt again.
+    """
+    try:
+        return sealed.read(place, SOURCE, jax.eval_shape(learner.init, jax.random.key(0)))[1]
+    except sealed.Broken:
+        return None
+
+
+def key_of(seed: int, name: str) -> Key[Array, ""]:
+    """Derives the key of one piece of work, so that none depends on which others are run."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
