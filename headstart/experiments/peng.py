@@ -50,6 +50,7 @@ from headstart.tasks.targets import target
 from headstart.types import Params, Policy, Rollout, Task, TaskFamily
 
 LIMIT = 1 << 20
+FORMAT = 2  # of a piece; in the first, which said none, each arm had learnt by itself
 OBJECT, GOAL = slice(17, 20), slice(20, 23)  # in what the pusher sees
 TARGETS = (0, 1, 2)
 ORACLE = Arm("none", randomized=False)  # the oracle that begins with nothing
@@ -152,7 +153,9 @@ def carried_out(
     teachers = list(dict.fromkeys(teacher_of(job) for job in jobs if job.arm.randomized))
     everyone = teachers + jobs + best
     workers = 2 * min(2, len(usable()))  # while one thinks, another's physics runs
-    before = sum(piece_of(job, request.folder).exists() for job in everyone)  # what an interrupted run had measured
+    before = sum(
+        found_before(job, request.folder) is not None for job in everyone
+    )  # what an interrupted run had measured
     found: dict[Job, dict[str, Any]] = {}
     for some in (teachers, jobs, best):  # oracles go on from what an arm has learnt
         for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in some], workers):
@@ -193,6 +196,13 @@ def piece_of(job: Job, folder: Path) -> Path:
     return folder / f"piece-{name_of(job)}.json"
 
 
+def found_before(job: Job, folder: Path) -> dict[str, Any] | None:
+    """Reads what a job found in an interrupted study; None where it did not come to it, or learnt in another way."""
+    path = piece_of(job, folder)
+    piece = read_json(path, LIMIT, path.name) if path.exists() else {}
+    return piece if piece.get("format") == FORMAT else None
+
+
 def worth(piece: Mapping[str, Any]) -> float:
     """Returns the mean return on what a policy was made for, or where it was sent."""
     if "unmet" not in piece:
@@ -202,15 +212,15 @@ def worth(piece: Mapping[str, Any]) -> float:
 
 def kept(job: Job, scale: Scale, folder: Path) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Yields what a job found, from the disk where it was done before."""
-    path = piece_of(job, folder)
-    if path.exists():
-        yield job, read_json(path, LIMIT, path.name)
+    if (before := found_before(job, folder)) is not None:
+        yield job, before
         return
     if job.row is not None:
         piece = measured_oracle(job, scale, folder)
     else:
         piece = (measured_teacher if job == teacher_of(job) else measured)(job, scale, folder)
-    disk.replace_file(path, strict_json.encode(piece) + b"\n")
+    piece = {"format": FORMAT, **piece}
+    disk.replace_file(piece_of(job, folder), strict_json.encode(piece) + b"\n")
     yield job, piece
 
 

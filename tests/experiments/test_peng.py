@@ -110,6 +110,9 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     again = finish(peng.reproduce(request)).result
     assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, pieces)
     assert again["worlds"] == first.result["worlds"] and len(asked) == pieces
+    old = peng.piece_of(asked[0], tmp_path)
+    old.write_text(old.read_text().replace('"format":2', '"format":1'))  # of a study whose arms learnt otherwise
+    assert finish(peng.reproduce(request)).result["pieces_from_before"] == pieces - 1 and asked[pieces:] == asked[:1]
     inside = first.result["worlds"]["hopper"]["unmet"]
     assert inside["oracle_steps"] == {"from_scratch": 8_192, "gone_on": 4_096}
     assert inside["arms"]["recurrent"]["share"] == {"value": 0.5, "low": 0.5, "high": 0.5}

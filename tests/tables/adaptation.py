@@ -114,8 +114,11 @@ def of_world(world, found):
             spread({"iqm": of["value"], **of})
             for of in (arm["home"], arm["target"], there["interpolation"], there["extrapolation"])
         )
-        held = " | ".join(percent(there[share]) for share in shares)
-        lines.append(f"| {name} | {home} | {target} | {near} | {held} | {far} |")
+        lines.append(f"| {name} | {home} | {target} | {near} | {held(there, shares)} | {far} |")
+    for name in [name for name in unmet["arms"] if name not in one["arms"]]:  # a teacher, where there was one
+        there = unmet["arms"][name]
+        near, far = (spread({"iqm": there[part]["value"], **there[part]}) for part in unmet["robots"])
+        lines.append(f"| {name}, told the dynamics |  |  | {near} | {held(there, shares)} | {far} |")
     on_targets, inside = ordered(one["order"]), ordered(unmet["order"])
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
     said += f"{unmet['episodes']} on each robot"
@@ -166,6 +169,11 @@ def difference(row):
     """Writes by how much one arm was above another, and the interval."""
     of = row["difference"]
     return f"{of['value']:+.3g} [{of['low']:.3g}, {of['high']:.3g}]"
+
+
+def held(arm, shares):
+    """Writes what share of each kind of oracle an arm has."""
+    return " | ".join(percent(arm[share]) for share in shares)
 
 
 def percent(share):
