@@ -1,14 +1,15 @@
 """A world seen through an adapter: its observations and actions rearranged into those of another."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from headstart.maths.trees import named_leaves
-from headstart.spaces import Box, ParameterSpace
-from headstart.types import HostFamily, Observation, Outcome, State, Task
+from headstart.spaces import Box
+from headstart.tasks.wrapper import Wrapper
+from headstart.types import Observation, Outcome, State
 
 
 class Entry(NamedTuple):
@@ -55,59 +56,18 @@ class Adapter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adapted:
+class Adapted(Wrapper):
     """A host family whose spaces are another's. Rewards, ends of episodes and dynamics are its own.
 
     Attributes:
-        family: the world.
-        adapter: how its numbers are rearranged.
+        adapter: how the world's numbers are rearranged.
         observation: of the policy that is to act here.
         action: likewise.
     """
 
-    family: HostFamily
     adapter: Adapter
     observation: Any
     action: Box
-
-    kind: ClassVar[Literal["host"]] = "host"
-
-    @property
-    def can_snapshot(self) -> bool:
-        """As the world itself."""
-        return self.family.can_snapshot
-
-    @property
-    def horizon(self) -> int | None:
-        """As the world itself."""
-        return self.family.horizon
-
-    @property
-    def name(self) -> str:
-        """The world's own name."""
-        return self.family.name
-
-    @property
-    def dynamics(self) -> ParameterSpace:
-        """As the world itself."""
-        return self.family.dynamics
-
-    @property
-    def rewards(self) -> ParameterSpace:
-        """As the world itself."""
-        return self.family.rewards
-
-    def task(self) -> Task:
-        return self.family.task()
-
-    def sample(self, key: Any, n: int) -> Task:
-        return self.family.sample(key, n)
-
-    def start(self, n: int) -> State:
-        return self.family.start(n)
-
-    def reset(self, seeds: Any, state: State, tasks: Task, where: Any) -> State:
-        return self.family.reset(seeds, state, tasks, where)
 
     def observe(self, state: State) -> Observation:
         return self.adapter.observe(self.family.observe(state))

@@ -2,19 +2,19 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 
-from headstart.spaces import Box, ParameterSpace
+from headstart.spaces import Box
 from headstart.tasks.mujoco.family import MujocoFamily, WorldState
-from headstart.types import Outcome, Task
+from headstart.tasks.wrapper import Wrapper
 
 SEEN, TOLD = "seen", "told"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Informed:
+class Informed(Wrapper):
     """The same worlds, with observations in two parts: what the sensors say, and what the simulator knows.
 
     `seen` is the observation of the family, bit for bit. `told` is that observation without the sensors' noise, then
@@ -32,9 +32,6 @@ class Informed:
     family: MujocoFamily
     waiting: int = 3
 
-    kind: ClassVar[Literal["host"]] = "host"
-    can_snapshot: ClassVar[bool] = True
-
     @property
     def turn(self) -> AbstractContextManager[Any]:
         """As the family's."""
@@ -45,10 +42,6 @@ class Informed:
         return f"{self.family.name}, informed"
 
     @property
-    def horizon(self) -> int | None:
-        return self.family.horizon
-
-    @property
     def observation(self) -> dict[str, Box]:
         seen, (actions,) = self.family.observation, self.family.action.shape
         return {SEEN: seen, TOLD: Box((seen.shape[0] + self.waiting * actions + len(self.dynamics),))}
@@ -57,33 +50,10 @@ class Informed:
     def action(self) -> Box:
         return self.family.action
 
-    @property
-    def dynamics(self) -> ParameterSpace:
-        return self.family.dynamics
-
-    @property
-    def rewards(self) -> ParameterSpace:
-        return self.family.rewards
-
-    def task(self) -> Task:
-        return self.family.task()
-
-    def sample(self, key: Any, n: int) -> Task:
-        return self.family.sample(key, n)
-
-    def start(self, n: int) -> WorldState:
-        return self.family.start(n)
-
-    def reset(self, seeds: Any, state: WorldState, tasks: Task, where: Any) -> WorldState:
-        return self.family.reset(seeds, state, tasks, where)
-
     def observe(self, state: WorldState) -> dict[str, np.ndarray]:
         latest = state.queue[:, : self.waiting].reshape(len(state.queue), -1)
         known = np.concatenate([self.family.exact(state), latest, state.dynamics], axis=1)
         return {SEEN: self.family.observe(state), TOLD: known}
-
-    def step(self, seeds: Any, state: WorldState, action: Any, where: Any) -> Outcome:
-        return self.family.step(seeds, state, action, where)
 
     def foresee(self, seeds: Any, state: WorldState) -> None:
         """As the family does."""
