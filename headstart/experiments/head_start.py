@@ -29,7 +29,7 @@ from headstart.experiments.on_splits import on_splits, write_splits
 from headstart.experiments.scales import Scale
 from headstart.experiments.soft_start import STEPS, SoftStart
 from headstart.experiments.sources import SOURCE, Kind, key_of, kinds_of, recalled
-from headstart.learn.on_policy import discount_for, on_policy
+from headstart.learn.on_policy import discount_for, on_policy, pieces_for
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
 from headstart.run.evaluate import Evaluation
@@ -177,11 +177,13 @@ class HeadStart:
         """
         if self.soft is not None:
             return self.soft.learner(self.source, self.envs, self.source_steps)
+        policy = self.policy(kind)
         if self.adaptation is not None:
-            return on_policy(self.policy(kind), envs=self.envs)
+            return on_policy(policy, envs=self.envs, **pieces_for(policy))
         decay = None if env_steps is None else -(-env_steps // (self.envs * ROLLOUT_STEPS))
         return on_policy(
-            self.policy(kind),
+            policy,
+            **pieces_for(policy),
             envs=self.envs,
             discount=self.discount,
             learning_rate=LEARNING_RATE,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of
 from headstart.experiments.sources import SOURCE, key_of, recalled
 from headstart.learn.distillation import Distillation
+from headstart.learn.on_policy import pieces_for
 from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.nets.policies import StochasticPolicy
@@ -25,10 +26,8 @@ ROLLOUT_STEPS = 64
 # A policy of 64-64 units that is told the dynamics is worth no more than one that is not; with these it is worth much
 # more (one seed, docs/log.md). The recurrent one is the paper's: 128 units in every layer.
 HIDDEN, UNITS = (256, 256), 128
-# Steps of the world are what is scarce here, so more is made of each than by the defaults. Rows of a chunk are alike:
-# memories learn better from larger minibatches of longer chunks.
+# Steps of the world are what is scarce here, so more is made of each than by the defaults.
 EPOCHS, LEARNING_RATE = 8, 3e-4
-ROWS, ROWS_OF_MEMORIES = (512, 16), (2048, 32)
 EXPLORATION = 0.1  # of a student, in half ranges: it is to see what lies beside its path
 WARM_UP = 8  # of so many updates one: who goes on from a student has no critic yet
 TEACHER = "teacher"
@@ -104,14 +103,12 @@ def alone(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> tu
 def reinforced(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
     """Returns how a policy learns by itself in so many environment steps; its critic is told the dynamics."""
     world = WORLDS[job.world]
-    size, chunk = ROWS if job.arm.memory == "none" else ROWS_OF_MEMORIES
     policy = policy_of(job.arm.memory, home.observation, home)
     return RecurrentPPO(
         policy=dataclasses.replace(policy, initial_std=world.initial_std),
         discount=world.discount,
         epochs=EPOCHS,
-        minibatch_size=size,
-        chunk=chunk,
+        **pieces_for(policy),
         learning_rate=LEARNING_RATE,
         decay=-(-steps // (RecurrentPPO.envs * ROLLOUT_STEPS)),
         value_hidden=HIDDEN,

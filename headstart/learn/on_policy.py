@@ -1,4 +1,4 @@
-"""Which learner of rollouts fits a policy, and how far it looks ahead."""
+"""Which learner of rollouts fits a policy, in what pieces it learns, and how far it looks ahead."""
 
 from typing import Any
 
@@ -16,6 +16,21 @@ def on_policy(policy: StochasticPolicy, **settings: Any) -> PPO | RecurrentPPO:
         settings: fields that both have.
     """
     return (RecurrentPPO if isinstance(policy, MemoryPolicy) else PPO)(policy=policy, **settings)
+
+
+def pieces_for(policy: StochasticPolicy) -> dict[str, Any]:
+    """Returns the minibatches of long training for `on_policy`, where rollouts have some thousand rows.
+
+    Rows of one episode are alike, and a memory learns from whole chunks of them: it wants larger minibatches, of longer
+    chunks (docs/log.md, "Memories want larger minibatches").
+
+    Example:
+        >>> from headstart.nets.memory import policy_with
+        >>> from headstart.spaces import Box
+        >>> pieces_for(policy_with("gru", Box((3,)), Box((1,), -1.0, 1.0)))
+        {'minibatch_size': 2048, 'chunk': 32}
+    """
+    return {"minibatch_size": 2048, "chunk": 32} if isinstance(policy, MemoryPolicy) else {"minibatch_size": 512}
 
 
 def discount_for(horizon: int | None) -> float:
