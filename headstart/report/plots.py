@@ -188,6 +188,9 @@ def band_of(curves: Sequence[TrainingCurve], points: int = 100) -> LearningCurve
 def _band(axes: Axes, curve: LearningCurve, look: Look) -> tuple[float, float]:
     axes.fill_between(curve.episodes, curve.low, curve.high, color=look.color, alpha=0.15, lw=0)
     axes.plot(curve.episodes, curve.middle, color=look.color, ls=look.dash)
+    if len(curve.episodes) == 1:  # neither a line nor a band can be seen
+        axes.plot([curve.episodes[0]] * 2, [curve.low[0], curve.high[0]], color=look.color, lw=1.8)
+        axes.plot(curve.episodes, curve.middle, look.marker, color=look.color, ms=6.5, clip_on=False)
     return float(curve.episodes[-1]), float(curve.middle[-1])
 
 
