@@ -20,12 +20,18 @@ from tests.tables.imitation import imitation  # noqa: E402
 from tests.tables.soft import default, four_goals, robot, soft  # noqa: E402
 from tests.tables.speed import speed  # noqa: E402
 from tests.tables.tabletop import tabletop  # noqa: E402
-from tests.tables.transfer import transfer  # noqa: E402
+from tests.tables.transfer import remembered, transfer  # noqa: E402
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"transfer": transfer, "claims": claims, "speed": speed},
     "docs/soft_pretraining.md": {"four_goals": four_goals, "soft": soft, "default": default, "robot": robot},
-    "docs/adaptation.md": {"adaptation": adaptation, "recovery": recovery, "memory": memory, "ablation": ablation},
+    "docs/adaptation.md": {
+        "adaptation": adaptation,
+        "recovery": recovery,
+        "remembered": remembered,
+        "memory": memory,
+        "ablation": ablation,
+    },
     "docs/imitation.md": {"imitation": imitation, "tabletop": tabletop},
     "docs/hand_off.md": {"hand_off": hand_off},
 }

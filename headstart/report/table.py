@@ -36,13 +36,20 @@ def terminal_table(
         The table. A cell that is still to come shows an ellipsis; a cell that no plan holds stays empty.
     """
     table = Table(
-        box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", caption_justify="left"
+        box=box.SIMPLE_HEAD,
+        title=Text(title) if title else None,
+        title_justify="left",
+        caption_justify="left",
+        collapse_padding=True,
+        pad_edge=False,
     )
     table.caption = LEGEND
-    table.add_column("method")
+    rows = dict.fromkeys([*methods, *(arm.method for arm in arms)])
+    words = [word for method in rows for word in method.split()]
+    table.add_column("method", min_width=max(map(len, words), default=0))  # names break between words, or not at all
     for k in columns(arms, shots):
         table.add_column(f"k = {k}", justify="right", no_wrap=True)
-    for method in dict.fromkeys([*methods, *(arm.method for arm in arms)]):
+    for method in rows:
         table.add_row(Text(method), *(_cell(arms, method, k, method in methods) for k in columns(arms, shots)))
     return table
 

@@ -33,6 +33,14 @@ def test_markup_in_a_name_is_text():
     assert "<b>" not in html_table([Arm("<b>", 0, 1, 1, 1)])
 
 
+def test_names_of_methods_break_between_words_however_wide_the_intervals_are():
+    methods = ("zero-shot randomized+gru", "fine-tune randomized+gru")
+    arms = [Arm(method, k, 1412.0, 1096.0, 1779.0) for method in methods for k in (0, 1, 5, 20)]
+    text = printed(terminal_table(arms))
+    assert "…" not in text and text.count("randomized+gru") == 2 and "zero-shot" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_the_default_table_fits_a_terminal_of_80_columns(run):
     lines = printed(terminal_table(run.arms, shots=run.shots)).splitlines()
     assert "…" not in "".join(lines) and max(map(len, lines)) <= 80

@@ -83,7 +83,13 @@ def randomized():
 
 def memory():
     """Sim2real with domain randomization: policies that remember."""
-    said = []
+    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_gru.json")["arms"]}
+    with_it, without = arms["zero-shot randomized+gru", 0], arms["zero-shot randomized", 0]
+    gain = paired_difference(np.array(with_it["per_seed"]), np.array(without["per_seed"]))
+    said = [
+        f"zero-shot on the default target {spread(with_it)}, without memory {spread(without)} ({number(gain.value)} "
+        f"[{number(gain.low)}, {number(gain.high)}] by seed); Peng's study"
+    ]
     for world in ("hopper", "pusher"):
         one = result(f"peng_{world}.json")["worlds"][world]
         (row,) = (row for row in compared(one["arms"], [("recurrent", "feed-forward")]))
@@ -93,7 +99,8 @@ def memory():
             f"{world}: {shown}, recurrent against feed-forward {difference['value']:+.3g} "
             f"[{difference['low']:.3g}, {difference['high']:.3g}]{' (no arm reaches the goal)' * hopeless(one['arms'])}"
         )
-    return "policies that remember, on randomized dynamics", "; ".join(said), "adaptation"
+    first, *others = said
+    return "policies that remember, on randomized dynamics", f"{first}: {'; '.join(others)}", "adaptation"
 
 
 def hopeless(arms):
