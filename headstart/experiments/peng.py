@@ -100,9 +100,9 @@ SCALES = {
     ),
     "small": Scale(
         seeds=5,
-        steps={"hopper": 131_072, "pusher": 98_304},
-        taught=65_536,
-        alone=98_304,
+        steps={"hopper": 98_304, "pusher": 65_536},
+        taught=49_152,
+        alone=65_536,
         further=32_768,
         episodes=5,
         unmet=3,
