@@ -7,7 +7,7 @@ from headstart.maths.statistics import paired_difference, summarize
 from tests.tables import number, result, spread
 from tests.tables.adaptation import share
 from tests.tables.soft import settled
-from tests.tables.transfer import overlap
+from tests.tables.transfer import CHOSEN_ON, added, overlap
 
 
 def claims():
@@ -85,10 +85,10 @@ def memory():
     """Sim2real with domain randomization: policies that remember."""
     arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_gru.json")["arms"]}
     with_it, without = arms["zero-shot randomized+gru", 0], arms["zero-shot randomized", 0]
-    gain = paired_difference(np.array(with_it["per_seed"]), np.array(without["per_seed"]))
     said = [
-        f"zero-shot on the default target {spread(with_it)}, without memory {spread(without)} ({number(gain.value)} "
-        f"[{number(gain.low)}, {number(gain.high)}] by seed); Peng's study"
+        f"zero-shot on the default target {spread(with_it)}, without memory {spread(without)} (by seed "
+        f"{added(with_it, without)}; on the half of the seeds that nothing was chosen on "
+        f"{added(with_it, without, CHOSEN_ON)}); Peng's study"
     ]
     for world in ("hopper", "pusher"):
         one = result(f"peng_{world}.json")["worlds"][world]
