@@ -94,8 +94,8 @@ def memory():
         f"`{quick['command']}`, both worlds and {len(quick['seeds'])} seeds with fewer steps, takes "
         f"{quick['seconds'] / 60:.1f} minutes on {quick['cores']} cores (goal: 15): "
         "[peng_small](../results/peng_small.json). It checks that all of it runs, and shows nothing of the claim: on "
-        f"the hopper's targets the recurrent student is worth {spread(ours)}, no randomization, which learns by itself, "
-        f"{spread(plain)}{'; a teacher of so few steps has nothing to teach' * reverse}."
+        f"the hopper's targets the recurrent student is worth {spread(ours)}, no randomization, which learns by "
+        f"itself, {spread(plain)}{'; a teacher of so few steps has nothing to teach' * reverse}."
     )
     return "\n".join(parts)
 
