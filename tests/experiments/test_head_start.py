@@ -93,6 +93,10 @@ def test_a_memory_is_one_more_source_and_what_goes_on_goes_on_from_it(tmp_path):
         assert one.policy_of(method) == plain.policy_of(method) and one.tuning(method) == plain.tuning(method)
     assert one.policy_of("oracle") == one.policy("randomized+gru") != plain.policy_of("oracle")
     assert one.job_of("oracle") == one.job_of("zero-shot randomized+gru") and plain.job_of("oracle") == "randomized"
+    adapting = dataclasses.replace(one, adaptation=object())  # pyright: ignore[reportArgumentType]
+    learners = [each.learner(kind) for each in (one, adapting) for kind in one.kinds]
+    assert [each.minibatch_size for each in learners] == 2 * [512, 512, 2048], "a memory wants larger ones"
+    assert {learners[2].chunk, learners[5].chunk} == {32}
     tuned: Any = one.tuning("fine-tune randomized+gru")
     assert tuned.learner.policy == one.policy("randomized+gru")
 
