@@ -7,7 +7,7 @@ from headstart.maths.statistics import paired_difference, summarize
 from tests.tables import number, result, spread
 from tests.tables.adaptation import share
 from tests.tables.soft import settled
-from tests.tables.transfer import CHOSEN_ON, added, overlap
+from tests.tables.transfer import added, at_once, overlap
 
 
 def claims():
@@ -83,12 +83,10 @@ def randomized():
 
 def memory():
     """Sim2real with domain randomization: policies that remember."""
-    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_gru.json")["arms"]}
-    with_it, without = arms["zero-shot randomized+gru", 0], arms["zero-shot randomized", 0]
+    with_it, without = at_once(result("transfer_hopper_gru.json"))
     said = [
         f"zero-shot on the default target {spread(with_it)}, without memory {spread(without)} (by seed "
-        f"{added(with_it, without)}; on the half of the seeds that nothing was chosen on "
-        f"{added(with_it, without, CHOSEN_ON)}); Peng's study"
+        f"{added(with_it, without)}); Peng's study"
     ]
     for world in ("hopper", "pusher"):
         one = result(f"peng_{world}.json")["worlds"][world]

@@ -5,8 +5,6 @@ import numpy as np
 from headstart.maths.statistics import paired_difference
 from tests.tables import number, result, spread
 
-CHOSEN_ON = 5  # seeds: how sources with a memory learn was chosen on the first five
-
 
 def transfer():
     """The arms of the default run at each k."""
@@ -52,24 +50,30 @@ def more_seeds():
 
 def remembered():
     """The same job with one more source, whose policy has a memory."""
-    found = result("transfer_hopper_gru.json")
+    found, before = result("transfer_hopper_gru.json"), result("transfer_hopper_gru_chosen_on.json")
     shots = sorted({arm["shots"] for arm in found["arms"]})
-    zero = {arm["method"]: arm for arm in found["arms"] if arm["shots"] == 0}
-    with_it, without = zero["zero-shot randomized+gru"], zero["zero-shot randomized"]
+    with_it, without = at_once(found)
     lines = [title_of(shots), "|---|" + "---|" * len(shots), *rows_of(found["arms"], shots)]
     said = (
-        f"Zero-shot, the memory adds {added(with_it, without)} by seed to what randomization gives"
-        f"{overlap(without, with_it)}; on the seeds from {CHOSEN_ON} on, drawn after its minibatches had been chosen "
-        f"on the others, {added(with_it, without, CHOSEN_ON)}. Interquartile mean "
+        f"Zero-shot, by seed, the memory adds to what randomization gives {added(with_it, without)}. Nothing was "
+        f"chosen on these seeds. On seeds {before['seeds'][0]} to {before['seeds'][-1]}, on half of which its "
+        f"minibatches had been chosen, it was {added(*at_once(before))} "
+        "([transfer_hopper_gru_chosen_on](../results/transfer_hopper_gru_chosen_on.json)). Interquartile mean "
         f"over {len(found['seeds'])} seeds and its 95 % bootstrap interval; made by `{found['extra']['command']}`: "
         "[transfer_hopper_gru](../results/transfer_hopper_gru.json)."
     )
     return "\n".join([*lines, "", said])
 
 
-def added(upper, lower, first=0):
-    """Writes by how much one arm is above another, by seed, from one of the seeds on."""
-    gain = paired_difference(*(np.array(arm["per_seed"][first:]) for arm in (upper, lower)))
+def at_once(found):
+    """Returns what is worth at k = 0 what was learnt on randomized dynamics: with the memory, and without."""
+    zero = {arm["method"]: arm for arm in found["arms"] if arm["shots"] == 0}
+    return zero["zero-shot randomized+gru"], zero["zero-shot randomized"]
+
+
+def added(upper, lower):
+    """Writes by how much one arm is above another, by seed."""
+    gain = paired_difference(*(np.array(arm["per_seed"]) for arm in (upper, lower)))
     return f"{number(gain.value)} [{number(gain.low)}, {number(gain.high)}]{': not shown' * (gain.low <= 0)}"
 
 
