@@ -28,12 +28,12 @@ def held_to_oracles(
 
     Returns:
         Returns of the oracles, of random actions and of no action on each robot inside; and of each arm the return
-        inside and outside, over seeds, and the share of what the oracle gains inside, and of what those gain that
-        began there from scratch, with their 95 % intervals. What is gained counts from the better of the two that
-        learnt nothing: where effort is dear, that is to keep still.
+        inside (on each robot too) and outside, over seeds, and the share of what the oracle gains inside, and of what
+        those gain that began there from scratch, with their 95 % intervals. What is gained counts from the better of
+        the two that learnt nothing: where effort is dear, that is to keep still.
     """
     alone = {who: np.array([row[who] for row in oracles]) for who in ALONE}
-    nobody = max(alone["random"], alone["still"], key=np.mean)
+    nobody = who_learnt_nothing(alone)
     arms: dict[str, Any] = {}
     for name, those in pieces.items():
         arms[name] = {}
@@ -41,12 +41,18 @@ def held_to_oracles(
             per_seed = np.array([np.mean(piece["unmet"][part]) for piece in those])
             arms[name][part] = {**bootstrap_interval(per_seed[:, None])._asdict(), "per_seed": per_seed.tolist()}
         ours = np.array([piece["unmet"][INSIDE] for piece in those])
+        arms[name][INSIDE]["per_robot"] = ours.tolist()  # of each seed: so that others can hold it to their oracles
         for said, best in (("share", alone["oracle"]), ("share_of_scratch", alone["from_scratch"])):
             held = share(ours, best, nobody)
             arms[name][said] = held and held._asdict()
     robots = {part: len(next(iter(pieces.values()))[0]["unmet"][part]) for part in UNMET}
     theirs = {who: worths.tolist() for who, worths in alone.items()}
     return {"episodes": episodes, "robots": robots, **theirs, "arms": arms}
+
+
+def who_learnt_nothing(alone: Mapping[str, Any]) -> Float[np.ndarray, " robot"]:
+    """Returns on each robot of the better one, on the average, of random actions and keeping still."""
+    return np.array(max(alone["random"], alone["still"], key=np.mean))
 
 
 def share(

@@ -204,6 +204,7 @@ def test_the_share_of_an_oracle_by_hand():
     found = held_to_oracles(pieces, alone, 3)
     assert held_to_oracles(pieces, idle, 3)["arms"] == found["arms"]
     assert found["arms"]["recurrent"]["interpolation"]["per_seed"] == [10.0, 10.0]
+    assert found["arms"]["recurrent"]["interpolation"]["per_robot"] == ours.tolist()
     assert found["arms"]["history"]["extrapolation"]["value"] == 0.5
     said = on_robots(found)
     assert (

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from headstart.experiments.peng_unmet import judged
+from headstart.experiments import peng_unmet
+from headstart.experiments.peng_unmet import judged, who_learnt_nothing
+from headstart.experiments.peng_worlds import INSIDE
 from headstart.maths.statistics import paired_difference
 from tests.tables import result, spread
 from tests.tables.transfer import rows_of, title_of
@@ -139,9 +141,29 @@ def of_world(world, found):
         "",
         f"Paired by seed, on the targets: {on_targets}. Inside: {inside}. {judged(unmet).capitalize()}. "
         f"A share is of what the oracles gain over {base}.",
+        *harder(world, unmet),
         "",
         made,
     ]
+
+
+def harder(world, unmet):
+    """Yields what the arms are worth beside the best that any study brought about on each of the same robots."""
+    if "per_robot" not in unmet["arms"]["recurrent"][INSIDE]:
+        return
+    name = f"peng_{world}_by_themselves"
+    others = result(f"{name}.json")["worlds"][world]["unmet"]["oracle"]
+    best, nobody = np.maximum(unmet["oracle"], others), who_learnt_nothing(unmet)
+    held_to = {
+        arm: percent(peng_unmet.share(np.array(of[INSIDE]["per_robot"]), best, nobody)._asdict())
+        for arm, of in unmet["arms"].items()
+    }
+    yield ""
+    yield (
+        f"The oracles of this study gain {np.mean(np.array(unmet['oracle']) - nobody):,.0f}, those of the one before "
+        f"{np.mean(others - nobody):,.0f} on the same robots ([{name}](../results/{name}.json)). Held on each robot to "
+        f"the better of both: {', '.join(f'{arm} {said}' for arm, said in held_to.items())}."
+    )
 
 
 def ablation():
