@@ -76,7 +76,8 @@ def randomized():
     return (
         "domain randomization",
         f"zero-shot on an unseen target {spread(spread_out)}, nominal {spread(nominal)}{clear}; on three others, "
-        f"after {longer['steps']:,} steps, {spread(with_it)} against {spread(without)}{overlap(without, with_it)}",
+        f"after {longer['steps'] + longer['taught']:,} steps, {spread(with_it)} against {spread(without)}"
+        f"{overlap(without, with_it)}",
         "adaptation",
     )
 
