@@ -158,8 +158,12 @@ def harder(world, unmet):
         arm: percent(peng_unmet.share(np.array(of[INSIDE]["per_robot"]), best, nobody)._asdict())
         for arm, of in unmet["arms"].items()
     }
+    recurrent, teachers = unmet["arms"]["recurrent"][INSIDE], unmet["arms"]["teacher"][INSIDE]["per_seed"]
+    ahead = int((np.mean(recurrent["per_robot"], axis=0) > unmet["oracle"]).sum())
     yield ""
     yield (
+        f"Teachers are worth {min(teachers):,.0f} to {max(teachers):,.0f} inside, a seed each. On {ahead} of "
+        f"{len(best)} robots the oracle ends below the mean of the recurrent policies, which never met them. "
         f"The oracles of this study gain {np.mean(np.array(unmet['oracle']) - nobody):,.0f}, those of the one before "
         f"{np.mean(others - nobody):,.0f} on the same robots ([{name}](../results/{name}.json)). Held on each robot to "
         f"the better of both: {', '.join(f'{arm} {said}' for arm, said in held_to.items())}."
