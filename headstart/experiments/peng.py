@@ -2,12 +2,13 @@
 
 Four policies learn in simulation: without randomization, and with it feed-forward, with the last 8 steps, and
 recurrent. The last three are students of one teacher, which learns by itself on the same robots and is told their
-dynamics. Then each plays, as it is, on robots of Gymnasium's with latency, sensor noise and other dynamics, which it
+dynamics; in the small size, whose steps make no teacher worth learning from, all four learn by themselves, as the
+paper's do. Then each plays, as it is, on robots of Gymnasium's with latency, sensor noise and other dynamics, which it
 has never met; and on simulated robots drawn once and for all, some inside the randomized ranges and some outside,
-beside an oracle that learnt on just that robot: the better of one that began there with nothing and one that went on
-from the recurrent policy. A robot with latency does not teach hopping to who begins on it: there oracles of the first
-kind often stand still. The ablation fixes one group of parameters after the other at its nominal value while teacher
-and recurrent student learn.
+beside an oracle for just that robot: the best of one that began there with nothing, one that went on from a recurrent
+policy, and that policy itself, which is the seed's that is worth most in simulation. A robot with latency does not
+teach hopping to who begins on it: there oracles of the first kind often stand still. The ablation fixes one group of
+parameters after the other at its nominal value while teacher and recurrent student learn.
 
 The paper's recurrent policy learns by itself, with a critic that is told the dynamics. That is what was done here
 before; what came of it, and why it was given up, is in docs/log.md, "A teacher that is told".
@@ -32,7 +33,7 @@ from headstart.errors import unknown
 from headstart.experiments.claims import Reproduced, Request, Step, Work
 from headstart.experiments.peng_learning import TEACHER, Amount, Job, alone, gone_on, learnt, name_of, teacher_of, told
 from headstart.experiments.peng_table import compared, summed_up, table
-from headstart.experiments.peng_unmet import held_to_oracles
+from headstart.experiments.peng_unmet import BEST, held_to_oracles
 from headstart.experiments.peng_worlds import ARMS, INSIDE, UNMET, WORLDS, Arm, World, distribution_of, unmet
 from headstart.experiments.sources import key_of
 from headstart.nets.memory import policy_with
@@ -50,7 +51,7 @@ from headstart.tasks.targets import target
 from headstart.types import Params, Policy, Rollout, Task, TaskFamily
 
 LIMIT = 1 << 20
-FORMAT = 2  # of a piece; in the first, which said none, each arm had learnt by itself
+FORMAT = 3  # of a piece: a number for each way in which the arms of any size have learnt
 OBJECT, GOAL = slice(17, 20), slice(20, 23)  # in what the pusher sees
 TARGETS = (0, 1, 2)
 ORACLE = Arm("none", randomized=False)  # the oracle that begins with nothing
@@ -65,9 +66,9 @@ class Scale:
         seeds: independent repetitions.
         steps: environment steps of each teacher, by world: with half a million the pusher's arm learns to keep still,
             and nothing that randomization could spoil or save.
-        taught: environment steps of each student.
+        taught: environment steps of each student; 0: there are no teachers, every arm learns by itself.
         alone: environment steps of an oracle that begins with nothing. One that hops by then would go on improving.
-        further: environment steps for which an oracle goes on from the recurrent policy.
+        further: environment steps for which an oracle goes on from the best recurrent policy.
         episodes: of evaluation, on each target, and as many on the randomized simulation as on all targets.
         unmet: simulated robots inside of the ranges, on each of which an oracle learns, and as many outside.
         unmet_episodes: of evaluation on each of them.
@@ -110,9 +111,9 @@ SCALES = {
     ),
     "full": Scale(
         seeds=5,
-        steps={"hopper": 2_097_152, "pusher": 2_097_152},
-        taught=1_048_576,
-        alone=524_288,
+        steps={"hopper": 1_572_864, "pusher": 2_097_152},
+        taught=524_288,
+        alone=262_144,
         further=262_144,
         episodes=20,
         unmet=20,
@@ -149,45 +150,66 @@ def carried_out(
     seeds = range(request.seed, request.seed + (request.seeds or scale.seeds))
     names = [name for name in WORLDS if wanted in (None, name)]
     jobs = [Job(name, arm, rows[name][arm], seed) for seed in seeds for name in names for arm in rows[name]]
-    best = [job for name in names for job in oracles_of(name, scale, request.seed)] if oracles else []
-    teachers = list(dict.fromkeys(teacher_of(job) for job in jobs if job.arm.randomized))
-    everyone = teachers + jobs + best
+    teachers = list(dict.fromkeys(teacher_of(job) for job in jobs if job.arm.randomized and scale.taught))
+    total = len(teachers) + len(jobs) + oracles * scale.unmet * len(names)
     workers = 2 * min(2, len(usable()))  # while one thinks, another's physics runs
-    before = sum(
-        found_before(job, request.folder) is not None for job in everyone
-    )  # what an interrupted run had measured
     found: dict[Job, dict[str, Any]] = {}
-    for some in (teachers, jobs, best):  # oracles go on from what an arm has learnt
+    before = 0  # pieces that an interrupted run had measured
+
+    def rounds() -> Iterator[list[Job]]:
+        yield teachers
+        yield jobs
+        if oracles:  # they go on from what an arm has learnt
+            yield [job for name in names for job in oracles_of(name, scale, best_seed(name, found))]
+
+    for some in rounds():
+        before += sum(found_before(job, request.folder) is not None for job in some)
         for job, piece in fan_out([partial(kept, job, scale, request.folder) for job in some], workers):
             found[job] = piece
-            yield Step(len(found) / len(everyone), f"{job.world}, {job.name}, seed {job.seed}: {worth(piece):.1f}")
+            yield Step(len(found) / total, f"{job.world}, {job.name}, seed {job.seed}: {worth(piece):.1f}")
+    found = {job: found[job] for some in rounds() for job in some}  # pieces end in any order
     about = {"seeds": list(seeds), "episodes": scale.episodes, "targets": list(TARGETS)}
-    about |= {"pieces": len(everyone), "pieces_from_before": before}  # the time is of the others
+    about |= {"pieces": total, "pieces_from_before": before}  # the time is of the others
     worlds = {}
     for name in names:
-        pieces = {arm: [found[job] for job in jobs if job[:2] == (name, arm)] for arm in rows[name]}
-        arms = {arm: summed_up(those) for arm, those in pieces.items()}
-        first, *others = arms
-        order = compared(arms, pairs or [(first, other) for other in others])
-        worlds[name] = {
-            "share_of_table_i": WORLDS[name].share,
-            "steps": scale.steps[name],
-            "taught": scale.taught,
-            "arms": arms,
-            "order": order,
-        }
-        if best:
-            theirs = [found[job] for job in best if job.world == name]
-            pieces[TEACHER] = [found[teacher] for teacher in teachers if teacher.world == name]
-            there = held_to_oracles(pieces, theirs, scale.unmet_episodes)
-            inside = {arm: {"target": row[INSIDE]} for arm, row in there["arms"].items()}
-            taken = {"from_scratch": scale.alone, "gone_on": scale.further}
-            worlds[name]["unmet"] = {**there, "oracle_steps": taken, "order": compared(inside, pairs or [])}
+        mine = {job: piece for job, piece in found.items() if job.world == name}
+        worlds[name] = {"share_of_table_i": WORLDS[name].share, "steps": scale.steps[name], "taught": scale.taught}
+        worlds[name] |= of_world(name, mine, rows[name], scale, pairs, oracles)
     return Reproduced(table(worlds), {**about, "worlds": worlds})
 
 
+def of_world(
+    world: str,
+    found: Mapping[Job, Mapping[str, Any]],
+    arms: Mapping[str, Arm],
+    scale: Scale,
+    pairs: Sequence[tuple[str, str]] | None,
+    oracles: bool,
+) -> dict[str, Any]:
+    """Sums up what was found in one world; for the arguments see `carried_out`."""
+    pieces = {arm: [piece for job, piece in found.items() if job.name == arm] for arm in arms}
+    by_arm = {arm: summed_up(those) for arm, those in pieces.items()}
+    first, *others = by_arm
+    summary = {"arms": by_arm, "order": compared(by_arm, pairs or [(first, other) for other in others])}
+    if not oracles:
+        return summary
+    if scale.taught:
+        pieces[TEACHER] = [piece for job, piece in found.items() if job.name == TEACHER]
+    theirs = [found[job] for job in oracles_of(world, scale, best_seed(world, found))]
+    there = held_to_oracles(pieces, theirs, scale.unmet_episodes)
+    inside = {arm: {"target": row[INSIDE]} for arm, row in there["arms"].items()}
+    taken = {"from_scratch": scale.alone, "gone_on": scale.further}
+    return {**summary, "unmet": {**there, "oracle_steps": taken, "order": compared(inside, pairs or [])}}
+
+
+def best_seed(world: str, found: Mapping[Job, Mapping[str, Any]]) -> int:
+    """Returns the seed whose policy, of the arm that oracles go on from, is worth most in its own simulation."""
+    origins = {job.seed: np.mean(piece["home"]) for job, piece in found.items() if job[:2] == (world, ORIGIN)}
+    return max(origins, key=lambda seed: origins[seed])
+
+
 def oracles_of(world: str, scale: Scale, seed: int) -> list[Job]:
-    """Lists an oracle for each unmet robot of a world inside of the ranges."""
+    """Lists an oracle for each unmet robot of a world inside of the ranges; `seed` is of the arm it goes on from."""
     return [Job(world, f"oracle {INSIDE} {row}", ORACLE, seed, row) for row in range(scale.unmet)]
 
 
@@ -255,11 +277,15 @@ def measured_teacher(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
 
 
 def measured_oracle(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
-    """Lets two learn on one unmet robot; says what they are worth there, and what random and no actions are."""
+    """Lets two learn on one unmet robot; says what they are worth there, and what is who has learnt nothing on it.
+
+    That is the policy from which the second goes on, random actions and none. The first of these counts as an oracle
+    too: what has learnt on many robots may be beyond what one of them teaches in so few steps.
+    """
     world, home = WORLDS[job.world], family(WORLDS[job.world].family)
     robot = jax.tree.map(lambda leaf: leaf[job.row], unmet(home, world, scale.unmet)[INSIDE])
     tasks, one = Fixed(task=robot), jax.tree.map(lambda leaf: leaf[None], robot)
-    _, brought = learnt(Job(job.world, ORIGIN, ARMS[ORIGIN], job.seed), home, scale.amount(job.world), folder)
+    policy, brought = learnt(Job(job.world, ORIGIN, ARMS[ORIGIN], job.seed), home, scale.amount(job.world), folder)
     further = gone_on(job._replace(arm=ARMS[ORIGIN]), home, scale.further, tasks, brought)
     nobody = RandomActions(action=home.action)
     still: Any = dataclasses.replace(policy_with("none", home.observation, home.action), deterministic=True)
@@ -267,11 +293,12 @@ def measured_oracle(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
     players: dict[str, tuple[Policy, Params]] = {
         "from_scratch": played_by(*alone(job, home, scale.alone, tasks)),
         "gone_on": played_by(*further),
+        "brought": played_by(policy, brought),
         "random": (nobody, {}),
         "still": (still, zeros),
     }
     worths = {name: on_each(job.seed, home, who, params, one, scale)[0] for name, (who, params) in players.items()}
-    return {"oracle": max(worths["from_scratch"], worths["gone_on"]), **worths}
+    return {"oracle": max(worths[name] for name in BEST), **worths}
 
 
 def played_by(policy: Any, params: Params) -> tuple[Policy, Params]:

@@ -16,6 +16,7 @@ from headstart.learn.on_policy import pieces_for
 from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.nets.policies import StochasticPolicy
+from headstart.nets.unroll import MemoryPolicy
 from headstart.run import sealed
 from headstart.run.train import Training, train
 from headstart.spaces import ParameterSpace
@@ -28,6 +29,9 @@ ROLLOUT_STEPS = 64
 HIDDEN, UNITS = (256, 256), 128
 # Steps of the world are what is scarce here, so more is made of each than by the defaults.
 EPOCHS, LEARNING_RATE = 8, 3e-4
+# Without a memory nothing is gained by rows that follow each other: single ones, of all robots, and smaller minibatches
+# brought a teacher in one million steps to what two millions of whole chunks had not (docs/log.md).
+ROWS: dict[str, Any] = {"minibatch_size": 256, "chunk": 1}
 EXPLORATION = 0.1  # of a student, in half ranges: it is to see what lies beside its path
 WARM_UP = 8  # of so many updates one: who goes on from a student has no critic yet
 TEACHER = "teacher"
@@ -44,7 +48,7 @@ class Job(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """Environment steps of who learns by itself, and of who learns from a teacher that did."""
+    """Environment steps of who learns by itself, and of who learns from a teacher that did; 0: there is none."""
 
     steps: int
     taught: int
@@ -65,10 +69,10 @@ def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[St
     """Returns the policy that an arm ends in, and its parameters, from the disk where it was learnt before.
 
     Without randomization there is nothing to be told: that policy learns by itself, for as many steps as a teacher and
-    its student together.
+    its student together. So does every policy where there are no teachers.
     """
     tasks = distribution_of(home, WORLDS[job.world], job.arm)
-    if not job.arm.randomized:
+    if not (job.arm.randomized and amount.taught):
         steps = amount.steps + amount.taught
         learner = reinforced(job, home, steps)
         return learner.policy, learner.params(kept_state(job, home, learner, tasks, steps, folder))
@@ -108,7 +112,7 @@ def reinforced(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
         policy=dataclasses.replace(policy, initial_std=world.initial_std),
         discount=world.discount,
         epochs=EPOCHS,
-        **pieces_for(policy),
+        **(pieces_for(policy) if isinstance(policy, MemoryPolicy) else ROWS),
         learning_rate=LEARNING_RATE,
         decay=-(-steps // (RecurrentPPO.envs * ROLLOUT_STEPS)),
         value_hidden=HIDDEN,

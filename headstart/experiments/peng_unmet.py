@@ -11,7 +11,8 @@ from headstart.maths.statistics import Interval, bootstrap_interval
 
 RESAMPLES, SEED = 10_000, 20211
 ENOUGH, LITTLE = 0.9, 0.6  # of the oracle: with memory at least, without randomization at most
-ALONE = ("oracle", "from_scratch", "gone_on", "random", "still")  # on one robot
+BEST = ("from_scratch", "gone_on", "brought")  # of whom the best on a robot is its oracle
+ALONE = ("oracle", *BEST, "random", "still")  # on one robot
 MEMORIES = ("recurrent", "history")
 
 
@@ -22,8 +23,9 @@ def held_to_oracles(
 
     Args:
         pieces: of each arm, one for each seed, with `unmet`: mean returns on each robot, by part.
-        oracles: one for each robot inside: mean returns of the `oracle`, which is the better of one that began there
-            `from_scratch` and one that had `gone_on` from an arm; of `random` actions and of keeping `still`.
+        oracles: one for each robot inside: mean returns of the `oracle`, which is the best of one that began there
+            `from_scratch`, one that had `gone_on` from what an arm had `brought`, and that itself; of `random` actions
+            and of keeping `still`.
         episodes: behind each mean.
 
     Returns:

@@ -1,5 +1,6 @@
 """Peng's study: what is randomized, what is fixed, what is kept of interrupted work, and how the table is made."""
 
+import dataclasses
 import json
 from itertools import pairwise
 
@@ -21,7 +22,16 @@ from headstart.tasks.catalogue import family
 from headstart.types import Rollout, Task
 
 KEY = jax.random.key(0)
-ALONE = {"oracle": 2.0, "from_scratch": 1.0, "gone_on": 2.0, "random": 0.0, "still": -1.0}
+ALONE = {"oracle": 2.0, "from_scratch": 1.0, "gone_on": 2.0, "brought": 1.5, "random": 0.0, "still": -1.0}
+
+
+def finished(work):
+    """Returns what a piece of work comes to."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -97,22 +107,15 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     )
     request = Request(size="tiny", seeds=2, given={"source": "hopper"}, folder=tmp_path)
 
-    def finish(work):
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                return end.value
-
-    first = finish(peng.reproduce(request))
+    first = finished(peng.reproduce(request))
     pieces = 2 * (1 + len(ARMS)) + 1  # a teacher and its students for each seed, and an oracle
     assert len(asked) == pieces and list(first.result["worlds"]) == ["hopper"]
-    again = finish(peng.reproduce(request)).result
+    again = finished(peng.reproduce(request)).result
     assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, pieces)
     assert again["worlds"] == first.result["worlds"] and len(asked) == pieces
     old = peng.piece_of(asked[0], tmp_path)
-    old.write_text(old.read_text().replace('"format":2', '"format":1'))  # of a study whose arms learnt otherwise
-    assert finish(peng.reproduce(request)).result["pieces_from_before"] == pieces - 1 and asked[pieces:] == asked[:1]
+    old.write_text(old.read_text().replace('"format":3', '"format":2'))  # of a study whose arms learnt otherwise
+    assert finished(peng.reproduce(request)).result["pieces_from_before"] == pieces - 1 and asked[pieces:] == asked[:1]
     inside = first.result["worlds"]["hopper"]["unmet"]
     assert inside["oracle_steps"] == {"from_scratch": 8_192, "gone_on": 4_096}
     assert inside["arms"]["recurrent"]["share"] == {"value": 0.5, "low": 0.5, "high": 0.5}
@@ -121,7 +124,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     assert inside["arms"]["teacher"]["share"]["value"] == 0.5 and "\nteacher " in first.table
     for above, below in pairwise(ARMS):
         assert f"{above} above {below}: not shown" in first.table
-    rows = finish(peng_ablation.reproduce(request)).result["worlds"]["hopper"]
+    rows = finished(peng_ablation.reproduce(request)).result["worlds"]["hopper"]
     assert {row["expected_worse"] for row in rows["order"]} == {f"fixed {group}" for group in WORLDS["hopper"].groups}
     json.dumps(rows, allow_nan=False)
 
@@ -155,7 +158,7 @@ def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp
     job = Job("hopper", "oracle 0", peng.ORACLE, 0, 0)
     piece = measured_oracle(job, SCALES["tiny"], tmp_path)
     assert sorted(piece) == sorted(peng_unmet.ALONE) and np.isfinite(list(piece.values())).all()
-    assert piece["oracle"] == max(piece["from_scratch"], piece["gone_on"])
+    assert piece["oracle"] == max(piece["from_scratch"], piece["gone_on"], piece["brought"])
     assert sorted(place.name for place in (tmp_path / "learners").iterdir()) == [
         "hopper-recurrent-0",
         "hopper-teacher-0",
@@ -164,6 +167,48 @@ def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp
     assert not np.array_equal(brought, further), "who goes on learns something"
     assert measured_oracle(job, SCALES["tiny"], tmp_path) == piece
     assert learnt_anew == ["teacher", "recurrent", *4 * ["oracle 0"]], "what others go on from was kept"
+
+
+def test_oracles_go_on_from_the_seed_that_is_worth_most_in_its_own_simulation():
+    found = {
+        Job(world, name, ARMS[name], seed): {"home": [home], "target": [-home]}
+        for world, name, seed, home in (
+            ("hopper", "recurrent", 0, 1.0),
+            ("hopper", "recurrent", 1, 3.0),
+            ("hopper", "recurrent", 2, 2.0),
+            ("hopper", "history", 2, 9.0),
+            ("pusher", "recurrent", 0, 9.0),
+        )
+    }
+    assert peng.best_seed("hopper", found) == 1 and peng.best_seed("pusher", found) == 0
+    assert [job.row for job in peng.oracles_of("hopper", SCALES["small"], 1)] == [0, 1, 2]
+    assert {job.seed for job in peng.oracles_of("hopper", SCALES["small"], 1)} == {1}
+
+
+def test_where_a_scale_has_no_students_every_arm_learns_by_itself(tmp_path, monkeypatch):
+    alone = dataclasses.replace(SCALES["tiny"], taught=0)
+    monkeypatch.setitem(peng.SCALES, "tiny", alone)
+    asked = []
+
+    def fake(job, scale, folder):
+        asked.append(job.name)
+        robots = {"interpolation": [1.0], "extrapolation": [0.0]}
+        return {"home": [1.0], "target": [1.0], "home_successes": None, "target_successes": None, "unmet": robots}
+
+    monkeypatch.setattr(peng, "measured", fake)
+    monkeypatch.setattr(peng, "measured_oracle", lambda job, scale, folder: dict(ALONE))
+    found = finished(peng.reproduce(Request(size="tiny", given={"source": "hopper"}, folder=tmp_path))).result
+    assert set(asked) == set(ARMS) and found["worlds"]["hopper"]["taught"] == 0
+    assert list(found["worlds"]["hopper"]["unmet"]["arms"]) == list(ARMS)
+    learners = []
+    monkeypatch.setattr(peng_learning, "practised", lambda job, home, learner, *rest: learners.append(learner))
+    monkeypatch.setattr(peng_learning.RecurrentPPO, "params", lambda learner, state: {})
+    monkeypatch.setattr(peng_learning.sealed, "write", lambda *given: None)
+    for name in ARMS:
+        peng_learning.learnt(
+            Job("hopper", name, ARMS[name], 0), family("hopper_euler"), alone.amount("hopper"), tmp_path
+        )
+    assert [type(learner).__name__ for learner in learners] == 4 * ["RecurrentPPO"]
 
 
 def test_arms_for_which_the_same_is_randomized_have_one_teacher():
