@@ -111,7 +111,7 @@ SCALES = {
     ),
     "full": Scale(
         seeds=5,
-        steps={"hopper": 1_572_864, "pusher": 2_097_152},
+        steps={"hopper": 1_048_576, "pusher": 2_097_152},
         taught=524_288,
         alone=262_144,
         further=262_144,
@@ -205,7 +205,7 @@ def of_world(
 def best_seed(world: str, found: Mapping[Job, Mapping[str, Any]]) -> int:
     """Returns the seed whose policy, of the arm that oracles go on from, is worth most in its own simulation."""
     origins = {job.seed: np.mean(piece["home"]) for job, piece in found.items() if job[:2] == (world, ORIGIN)}
-    return max(origins, key=lambda seed: origins[seed])
+    return max(sorted(origins), key=lambda seed: origins[seed])
 
 
 def oracles_of(world: str, scale: Scale, seed: int) -> list[Job]:

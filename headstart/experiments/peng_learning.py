@@ -6,16 +6,22 @@ students of a seed have one teacher, so that what their memories are worth is no
 """
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+from jaxtyping import Array, Key
+
 from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of
-from headstart.experiments.sources import SOURCE, key_of, recalled
+from headstart.experiments.sources import SOURCE, key_of
 from headstart.learn.distillation import Distillation
 from headstart.learn.on_policy import pieces_for
 from headstart.learn.recurrent_ppo import RecurrentPPO
+from headstart.learn.replayed import Replayed
+from headstart.learn.sac import SAC
 from headstart.nets.memory import MemoryName, policy_with
-from headstart.nets.policies import StochasticPolicy
+from headstart.nets.policies import SquashedPolicy, StochasticPolicy
 from headstart.nets.unroll import MemoryPolicy
 from headstart.run import sealed
 from headstart.run.train import Training, train
@@ -27,6 +33,10 @@ ROLLOUT_STEPS = 64
 # A policy of 64-64 units that is told the dynamics is worth no more than one that is not; with these it is worth much
 # more (one seed, docs/log.md). The recurrent one is the paper's: 128 units in every layer.
 HIDDEN, UNITS = (256, 256), 128
+# A teacher learns from replay, and the policy that is never told anything with it: in a million steps that is worth
+# more than two million are on policy (docs/log.md, "Teachers from replay").
+REPLAYED, REPLAYED_RATE, REPLAYED_BATCH = (128, 128), 5e-4, 128
+STEPS_A_GRADIENT, CAPACITY = 8, 1 << 20
 # Steps of the world are what is scarce here, so more is made of each than by the defaults.
 EPOCHS, LEARNING_RATE = 8, 3e-4
 # Without a memory nothing is gained by rows that follow each other: single ones, of all robots, and smaller minibatches
@@ -68,24 +78,25 @@ def teacher_of(job: Job) -> Job:
 def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[StochasticPolicy, Params]:
     """Returns the policy that an arm ends in, and its parameters, from the disk where it was learnt before.
 
-    Without randomization there is nothing to be told: that policy learns by itself, for as many steps as a teacher and
-    its student together. So does every policy where there are no teachers.
+    Without randomization there is nothing to be told: that policy learns as a teacher does, for as many steps as a
+    teacher and its student together. Where there are no teachers every policy learns by itself, on its own rollouts.
     """
-    tasks = distribution_of(home, WORLDS[job.world], job.arm)
-    if not (job.arm.randomized and amount.taught):
-        steps = amount.steps + amount.taught
-        learner = reinforced(job, home, steps)
-        return learner.policy, learner.params(kept_state(job, home, learner, tasks, steps, folder))
-    teacher = teacher_of(job)
+    tasks, teacher = distribution_of(home, WORLDS[job.world], job.arm), teacher_of(job)
+    if not amount.taught:
+        learner = reinforced(job, home, amount.steps)
+        return learner.policy, kept_params(job, home, learner, tasks, amount.steps, folder)
+    if not job.arm.randomized:
+        steps, learner = amount.steps + amount.taught, from_replay(job, home)
+        return learner.policy, kept_params(job, home, learner, tasks, steps, folder)
     if job == teacher:
-        learner = reinforced(job, told(home), amount.steps)
-        return learner.policy, learner.params(kept_state(job, told(home), learner, tasks, amount.steps, folder))
+        learner = from_replay(job, told(home))
+        return learner.policy, kept_params(job, told(home), learner, tasks, amount.steps, folder)
     expert, params = learnt(teacher, home, amount, folder)
     student = dataclasses.replace(policy_of(job.arm.memory, home.observation, home), initial_std=EXPLORATION)
     updates = -(-amount.taught // (Distillation.envs * ROLLOUT_STEPS))
     lessons = Distillation(student=student, teacher=expert, entry=SEEN, decay=updates)
     fresh = lessons.init(key_of(job.seed, job.name))._replace(teacher=params)
-    return student, lessons.params(kept_state(job, told(home), lessons, tasks, amount.taught, folder, fresh))
+    return student, kept_params(job, told(home), lessons, tasks, amount.taught, folder, fresh)
 
 
 def gone_on(
@@ -120,6 +131,17 @@ def reinforced(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
     )
 
 
+def from_replay(job: Job, world: Any) -> Replayed:
+    """Returns how a policy without memory learns from all that it has seen so far."""
+    policy = SquashedPolicy(observation=world.observation, action=world.action, hidden=REPLAYED)
+    learner = SAC(
+        policy=policy, discount=WORLDS[job.world].discount, learning_rate=REPLAYED_RATE, critic_hidden=REPLAYED
+    )
+    rows = Training.envs * ROLLOUT_STEPS
+    updates = rows // STEPS_A_GRADIENT
+    return Replayed(learner=learner, capacity=CAPACITY, updates=updates, batch_size=REPLAYED_BATCH, starts=rows + 1)
+
+
 def policy_of(memory: MemoryName, observation: ObservationSpace, home: TaskFamily) -> Any:
     """Returns a policy with as many units as gaits for all robots need."""
     policy = policy_with(memory, observation, home.action)
@@ -133,7 +155,7 @@ def told(home: Any) -> Any:
     return Informed(family=home)
 
 
-def kept_state(
+def kept_params(
     job: Job,
     home: TaskFamily,
     learner: Any,
@@ -141,14 +163,23 @@ def kept_state(
     steps: int,
     folder: Path,
     fresh: State | None = None,
-) -> Any:
-    """Returns the state that a learner ends in, from the disk where it ended before."""
-    place = folder / "learners" / name_of(job)
-    state = recalled(place, learner)
-    if state is None:
-        state = practised(job, home, learner, tasks, steps, fresh)
-        sealed.write(place, SOURCE, steps, state, {})
-    return state
+) -> Params:
+    """Returns the parameters that a policy ends with, from the disk where it ended before.
+
+    One that is damaged, or of a policy that is another by now, is learnt again.
+    """
+    place, like = folder / "learners" / name_of(job), jax.eval_shape(partial(begun, learner), jax.random.key(0))
+    try:
+        return sealed.read(place, SOURCE, like)[1]
+    except sealed.Broken:
+        params = learner.params(practised(job, home, learner, tasks, steps, fresh))
+        sealed.write(place, SOURCE, steps, params, {})
+        return params
+
+
+def begun(learner: Learner, key: Key[Array, ""]) -> Params:
+    """Returns the parameters that a policy begins with."""
+    return learner.params(learner.init(key))
 
 
 def practised(
