@@ -33,7 +33,8 @@ def run(options: Reproduce) -> int:
     given = {name: str(value) for name in OPTIONS if (value := getattr(options, name)) is not None}
     settings = {"claim": options.claim, "size": options.size, "seeds": options.seeds, "given": given}
     claim(options.claim, given)  # before anything is written
-    arithmetic()
+    settings["deterministic"] = CLAIMS[options.claim].side_by_side if options.claim in CLAIMS else False
+    arithmetic(settings["deterministic"])
     folder = options.out or new_folder(f"reproduce-{options.claim}")
     create_run(folder, "reproduce", options.seed, settings)
     return carry_out(settings, options.seed, folder)

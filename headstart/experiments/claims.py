@@ -22,12 +22,15 @@ class Claim(NamedTuple):
         says: the claim, and where the lecture makes it; one line.
         options: which options of the command line it understands, beside `--size --seeds --seed --out`.
         page: the module whose `write_page(result, folder)` writes `report.html`, where there is one.
+        side_by_side: whether its pieces of work go on side by side. Each then computes on one thread: several that share
+            a pool of them wait for each other, a third longer in all on two cores (docs/log.md).
     """
 
     module: str
     says: str
     options: tuple[str, ...] = ()
     page: str | None = None
+    side_by_side: bool = False
 
 
 CLAIMS: Mapping[str, Claim] = MappingProxyType(
@@ -59,11 +62,13 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
             module="headstart.experiments.peng",
             says="randomized dynamics transfer best to a policy with memory (sim2real with domain randomization)",
             options=("source",),
+            side_by_side=True,
         ),
         "peng-ablation": Claim(
             module="headstart.experiments.peng_ablation",
             says="latency and sensor noise must be randomized, not only physics (sim2real with domain randomization)",
             options=("source",),
+            side_by_side=True,
         ),
     }
 )
