@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from headstart.commands.compiled import arithmetic
 from headstart.commands.folders import new_folder
 from headstart.errors import Fault, InputError
-from headstart.experiments.claims import CLAIMS, Reproduced, Request, Work, claim
+from headstart.experiments.claims import CLAIMS, Reproduced, Request, Work, claim, side_by_side
 from headstart.options import Reproduce
 from headstart.processors import usable
 from headstart.run import disk, lock, strict_json
@@ -33,7 +33,7 @@ def run(options: Reproduce) -> int:
     given = {name: str(value) for name in OPTIONS if (value := getattr(options, name)) is not None}
     settings = {"claim": options.claim, "size": options.size, "seeds": options.seeds, "given": given}
     claim(options.claim, given)  # before anything is written
-    settings["deterministic"] = CLAIMS[options.claim].side_by_side if options.claim in CLAIMS else False
+    settings["deterministic"] = side_by_side(options.claim)
     arithmetic(settings["deterministic"])
     folder = options.out or new_folder(f"reproduce-{options.claim}")
     create_run(folder, "reproduce", options.seed, settings)

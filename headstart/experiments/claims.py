@@ -22,8 +22,8 @@ class Claim(NamedTuple):
         says: the claim, and where the lecture makes it; one line.
         options: which options of the command line it understands, beside `--size --seeds --seed --out`.
         page: the module whose `write_page(result, folder)` writes `report.html`, where there is one.
-        side_by_side: whether its pieces of work go on side by side. Each then computes on one thread: several that share
-            a pool of them wait for each other, a third longer in all on two cores (docs/log.md).
+        side_by_side: whether its pieces of work go on side by side. Each then computes on one thread: several that
+            share a pool of them wait for each other (docs/log.md, "One thread each").
     """
 
     module: str
@@ -113,6 +113,11 @@ class Reproduced(NamedTuple):
 
 
 Work = Generator[Step, None, Reproduced]
+
+
+def side_by_side(name: str) -> bool:
+    """Tells whether the pieces of work of a claim go on side by side, on one thread each; see `Claim`."""
+    return CLAIMS[name].side_by_side
 
 
 def claim(name: str, given: Mapping[str, str]) -> Callable[[Request], Work]:

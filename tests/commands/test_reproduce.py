@@ -7,6 +7,7 @@ import types
 import pytest
 
 from headstart.__main__ import main
+from headstart.commands import reproduce, resume
 from headstart.data.demonstrations import write_demonstrations
 from headstart.experiments import claims
 from headstart.experiments.claims import CLAIMS, Claim, Reproduced, Step
@@ -55,6 +56,18 @@ def test_an_interrupted_run_goes_on_with_what_it_kept_and_a_finished_one_says_so
     assert [one.seed for one in counting] == [4, 4]
     assert main(["resume", str(out)]) == 2
     assert "is finished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("one_thread", [True, False])
+def test_pieces_that_go_on_side_by_side_compute_on_one_thread_each(counting, tmp_path, monkeypatch, one_thread):
+    claims.CLAIMS["counting"] = claims.CLAIMS["counting"]._replace(side_by_side=one_thread)
+    asked = []
+    for module in (reproduce, resume):
+        monkeypatch.setattr(module, "arithmetic", lambda deterministic, **given: asked.append(deterministic))
+    out = tmp_path / "run"
+    assert main(["reproduce", "counting", "--out", str(out)]) == 0
+    (out / "result.json").unlink()
+    assert main(["resume", str(out)]) == 0 and asked == [one_thread, one_thread]
 
 
 def test_a_folder_that_has_a_run_is_not_used_twice(counting, tmp_path, capsys):
