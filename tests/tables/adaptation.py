@@ -126,13 +126,11 @@ def of_world(world, found):
     unmet = one["unmet"]
     inside, outside = unmet["robots"].values()
     shares = {"share": "share of their oracles"}
-    if "from_scratch" in unmet:
-        shares["share_of_scratch"] = "of those from scratch"
     taught = f" and {one['taught']:,} of each student" if one.get("taught") else ""
     lines = [
         f"| {world}, {one['steps']:,} steps{taught} | randomized simulation | Gymnasium's targets | {inside} robots "
         f"inside the ranges | {' | '.join(shares.values())} | {outside} robots outside |",
-        "|---|---|---|---|---|---|" + "---|" * (len(shares) - 1),
+        "|---|---|---|---|---|---|",
     ]
     for name, arm in one["arms"].items():
         there = unmet["arms"][name]
