@@ -235,7 +235,7 @@ class HeadStart:
         """Trains a source and brings it to the target."""
         training = self.training(kind, self.source, self.kinds[kind].tasks, self.source_steps)
         place = self.folder / "sources" / f"{kind}-{seed}"
-        state = recalled(place, training.learner)
+        state = recalled(place, training.learner.init)
         if state is None:
             state, _ = yield from self.learn(seed, kind, training, self.source_steps)
             sealed.write(place, SOURCE, self.source_steps, state, {})

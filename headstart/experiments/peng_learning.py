@@ -6,15 +6,11 @@ students of a seed have one teacher, so that what their memories are worth is no
 """
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-from jaxtyping import Array, Key
-
 from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of
-from headstart.experiments.sources import SOURCE, key_of
+from headstart.experiments.sources import SOURCE, key_of, recalled
 from headstart.learn.distillation import Distillation
 from headstart.learn.on_policy import pieces_for
 from headstart.learn.recurrent_ppo import RecurrentPPO
@@ -33,14 +29,14 @@ ROLLOUT_STEPS = 64
 # A policy of 64-64 units that is told the dynamics is worth no more than one that is not; with these it is worth much
 # more (one seed, docs/log.md). The recurrent one is the paper's: 128 units in every layer.
 HIDDEN, UNITS = (256, 256), 128
-# A teacher learns from replay, and the policy that is never told anything with it: in a million steps that is worth
-# more than two million are on policy (docs/log.md, "Teachers from replay").
+# Teachers learn from replay, and so does the policy that has none: in a million steps a teacher is then worth more than
+# after two million on policy (docs/log.md, "teachers from replay").
 REPLAYED, REPLAYED_RATE, REPLAYED_BATCH = (128, 128), 5e-4, 128
 STEPS_A_GRADIENT, CAPACITY = 8, 1 << 20
 # Steps of the world are what is scarce here, so more is made of each than by the defaults.
 EPOCHS, LEARNING_RATE = 8, 3e-4
-# Without a memory nothing is gained by rows that follow each other: single ones, of all robots, and smaller minibatches
-# brought a teacher in one million steps to what two millions of whole chunks had not (docs/log.md).
+# Without a memory nothing is gained by rows that follow each other. Single ones, of all robots, were better after half
+# a million steps, and no better after more (docs/log.md, "Rows of PPO without memory").
 ROWS: dict[str, Any] = {"minibatch_size": 256, "chunk": 1}
 EXPLORATION = 0.1  # of a student, in half ranges: it is to see what lies beside its path
 WARM_UP = 8  # of so many updates one: who goes on from a student has no critic yet
@@ -86,10 +82,11 @@ def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[St
         learner = reinforced(job, home, amount.steps)
         return learner.policy, kept_params(job, home, learner, tasks, amount.steps, folder)
     if not job.arm.randomized:
-        steps, learner = amount.steps + amount.taught, from_replay(job, home)
+        steps = amount.steps + amount.taught
+        learner = from_replay(job, home, steps)
         return learner.policy, kept_params(job, home, learner, tasks, steps, folder)
     if job == teacher:
-        learner = from_replay(job, told(home))
+        learner = from_replay(job, told(home), amount.steps)
         return learner.policy, kept_params(job, told(home), learner, tasks, amount.steps, folder)
     expert, params = learnt(teacher, home, amount, folder)
     student = dataclasses.replace(policy_of(job.arm.memory, home.observation, home), initial_std=EXPLORATION)
@@ -131,15 +128,20 @@ def reinforced(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
     )
 
 
-def from_replay(job: Job, world: Any) -> Replayed:
-    """Returns how a policy without memory learns from all that it has seen so far."""
+def from_replay(job: Job, world: Any, steps: int) -> Replayed:
+    """Returns how a policy without memory learns in so many environment steps from those that it remembers."""
     policy = SquashedPolicy(observation=world.observation, action=world.action, hidden=REPLAYED)
     learner = SAC(
         policy=policy, discount=WORLDS[job.world].discount, learning_rate=REPLAYED_RATE, critic_hidden=REPLAYED
     )
     rows = Training.envs * ROLLOUT_STEPS
-    updates = rows // STEPS_A_GRADIENT
-    return Replayed(learner=learner, capacity=CAPACITY, updates=updates, batch_size=REPLAYED_BATCH, starts=rows + 1)
+    return Replayed(
+        learner=learner,
+        capacity=max(min(CAPACITY, steps), 2 * rows),
+        updates=rows // STEPS_A_GRADIENT,
+        batch_size=REPLAYED_BATCH,
+        starts=rows + 1,
+    )
 
 
 def policy_of(memory: MemoryName, observation: ObservationSpace, home: TaskFamily) -> Any:
@@ -164,22 +166,13 @@ def kept_params(
     folder: Path,
     fresh: State | None = None,
 ) -> Params:
-    """Returns the parameters that a policy ends with, from the disk where it ended before.
-
-    One that is damaged, or of a policy that is another by now, is learnt again.
-    """
-    place, like = folder / "learners" / name_of(job), jax.eval_shape(partial(begun, learner), jax.random.key(0))
-    try:
-        return sealed.read(place, SOURCE, like)[1]
-    except sealed.Broken:
+    """Returns the parameters that a policy ends with, from the disk where it ended before."""
+    place = folder / "learners" / name_of(job)
+    params = recalled(place, lambda key: learner.params(learner.init(key)))
+    if params is None:
         params = learner.params(practised(job, home, learner, tasks, steps, fresh))
         sealed.write(place, SOURCE, steps, params, {})
-        return params
-
-
-def begun(learner: Learner, key: Key[Array, ""]) -> Params:
-    """Returns the parameters that a policy begins with."""
-    return learner.params(learner.init(key))
+    return params
 
 
 def practised(

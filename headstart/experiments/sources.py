@@ -1,15 +1,16 @@
 """Sources of a study: what kinds there are, and the state that each ended in, kept on the disk."""
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import Array, Key
 
 from headstart.nets.memory import MemoryName
 from headstart.run import sealed
-from headstart.types import Learner, State, TaskDistribution
+from headstart.types import TaskDistribution
 
 SOURCE = "source"  # kind of the sealed folder that holds the state that a source ended in
 
@@ -35,13 +36,13 @@ def kinds_of(nominal: TaskDistribution, randomized: TaskDistribution, memory: Me
     return kinds if memory == "none" else {**kinds, f"randomized+{memory}": Kind(randomized, memory)}
 
 
-def recalled(place: Path, learner: Learner) -> State | None:
-    """Reads the state that a source ended in before the study was interrupted; None where it had not got there.
+def recalled(place: Path, begin: Callable[[Key[Array, ""]], Any]) -> Any:
+    """Reads what a source ended with before the study was interrupted; None where it had not got there.
 
-    One that is damaged is learnt again.
+    One that is damaged, or is another by now than `begin` of a key begins with, is learnt again.
     """
     try:
-        return sealed.read(place, SOURCE, jax.eval_shape(learner.init, jax.random.key(0)))[1]
+        return sealed.read(place, SOURCE, jax.eval_shape(begin, jax.random.key(0)))[1]
     except sealed.Broken:
         return None
 

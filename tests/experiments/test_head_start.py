@@ -11,6 +11,7 @@ from headstart.experiments.head_start import HeadStart
 from headstart.experiments.scales import Scale
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
+from tests.work import finished
 
 PENDULUM = family("pendulum")
 
@@ -35,15 +36,6 @@ def study(folder):
         folder=folder,
         envs=8,
     )
-
-
-def finished(work):
-    """Runs a piece of work to its end and returns what it returns."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def test_the_learning_rate_falls_to_zero_over_just_the_steps_that_there_are(tmp_path):

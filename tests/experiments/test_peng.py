@@ -13,25 +13,20 @@ from headstart.errors import InputError
 from headstart.experiments import peng, peng_ablation, peng_learning, peng_unmet, peng_worlds
 from headstart.experiments.claims import Request
 from headstart.experiments.peng import SCALES, measured, measured_oracle, measured_teacher, successes
-from headstart.experiments.peng_learning import Job, practised, teacher_of
+from headstart.experiments.peng_learning import Amount, Job, practised, teacher_of
 from headstart.experiments.peng_table import compared, on_robots, summed_up
 from headstart.experiments.peng_unmet import held_to_oracles, share
 from headstart.experiments.peng_worlds import ARMS, WORLDS, Arm, distribution_of, ranges_of, unmet
+from headstart.learn.distillation import Distillation
+from headstart.learn.recurrent_ppo import RecurrentPPO
+from headstart.learn.replayed import Replayed
 from headstart.run.ledger import Ledger
 from headstart.tasks.catalogue import family
 from headstart.types import Rollout, Task
+from tests.work import finished
 
 KEY = jax.random.key(0)
 ALONE = {"oracle": 2.0, "from_scratch": 1.0, "gone_on": 2.0, "brought": 1.5, "random": 0.0, "still": -1.0}
-
-
-def finished(work):
-    """Returns what a piece of work comes to."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -200,15 +195,25 @@ def test_where_a_scale_has_no_students_every_arm_learns_by_itself(tmp_path, monk
     found = finished(peng.reproduce(Request(size="tiny", given={"source": "hopper"}, folder=tmp_path))).result
     assert set(asked) == set(ARMS) and found["worlds"]["hopper"]["taught"] == 0
     assert list(found["worlds"]["hopper"]["unmet"]["arms"]) == list(ARMS)
-    learners = []
-    monkeypatch.setattr(peng_learning, "practised", lambda job, home, learner, *rest: learners.append(learner))
-    monkeypatch.setattr(peng_learning.RecurrentPPO, "params", lambda learner, state: {})
-    monkeypatch.setattr(peng_learning.sealed, "write", lambda *given: None)
-    for name in ARMS:
-        peng_learning.learnt(
-            Job("hopper", name, ARMS[name], 0), family("hopper_euler"), alone.amount("hopper"), tmp_path
-        )
-    assert [type(learner).__name__ for learner in learners] == 4 * ["RecurrentPPO"]
+
+
+@pytest.mark.parametrize(
+    ("taught", "plain", "randomized"), [(0, RecurrentPPO, RecurrentPPO), (64, Replayed, Distillation)]
+)
+def test_where_there_are_students_teachers_and_who_has_none_learn_from_replay(
+    tmp_path, monkeypatch, taught, plain, randomized
+):
+    learners = {}
+
+    def watched(job, home, learner, *rest):
+        learners[job.name] = type(learner)
+        return learner.init(KEY)
+
+    monkeypatch.setattr(peng_learning, "practised", watched)
+    for name, arm in ARMS.items():
+        peng_learning.learnt(Job("hopper", name, arm, 0), family("hopper_euler"), Amount(64, taught), tmp_path)
+    expected = {name: randomized if arm.randomized else plain for name, arm in ARMS.items()}
+    assert learners == expected | ({"teacher": Replayed} if taught else {})
 
 
 def test_arms_for_which_the_same_is_randomized_have_one_teacher():

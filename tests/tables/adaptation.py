@@ -118,11 +118,10 @@ def of_world(world, found):
     one = found["worlds"][world]
     unmet = one["unmet"]
     inside, outside = unmet["robots"].values()
-    shares = {"share": "share of their oracles"}
     taught = f" and {one['taught']:,} of each student" if one.get("taught") else ""
     lines = [
         f"| {world}, {one['steps']:,} steps{taught} | randomized simulation | Gymnasium's targets | {inside} robots "
-        f"inside the ranges | {' | '.join(shares.values())} | {outside} robots outside |",
+        f"inside the ranges | share of their oracles | {outside} robots outside |",
         "|---|---|---|---|---|---|",
     ]
     for name, arm in one["arms"].items():
@@ -131,11 +130,11 @@ def of_world(world, found):
             spread({"iqm": of["value"], **of})
             for of in (arm["home"], arm["target"], there["interpolation"], there["extrapolation"])
         )
-        lines.append(f"| {name} | {home} | {target} | {near} | {held(there, shares)} | {far} |")
+        lines.append(f"| {name} | {home} | {target} | {near} | {percent(there['share'])} | {far} |")
     for name in [name for name in unmet["arms"] if name not in one["arms"]]:  # a teacher, where there was one
         there = unmet["arms"][name]
         near, far = (spread({"iqm": there[part]["value"], **there[part]}) for part in unmet["robots"])
-        lines.append(f"| {name}, told the dynamics |  |  | {near} | {held(there, shares)} | {far} |")
+        lines.append(f"| {name}, told the dynamics |  |  | {near} | {percent(there['share'])} | {far} |")
     on_targets, inside = ordered(one["order"]), ordered(unmet["order"])
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
     said += f"{unmet['episodes']} on each robot"
@@ -213,11 +212,6 @@ def difference(row):
     """Writes by how much one arm was above another, and the interval."""
     of = row["difference"]
     return f"{of['value']:+.3g} [{of['low']:.3g}, {of['high']:.3g}]"
-
-
-def held(arm, shares):
-    """Writes what share of each kind of oracle an arm has."""
-    return " | ".join(percent(arm[share]) for share in shares)
 
 
 def percent(share):
