@@ -31,7 +31,18 @@ import numpy as np
 from headstart.data.collect import play
 from headstart.errors import unknown
 from headstart.experiments.claims import Reproduced, Request, Step, Work
-from headstart.experiments.peng_learning import TEACHER, Amount, Job, alone, gone_on, learnt, name_of, teacher_of, told
+from headstart.experiments.peng_learning import (
+    FORMAT,
+    TEACHER,
+    Amount,
+    Job,
+    alone,
+    gone_on,
+    learnt,
+    name_of,
+    teacher_of,
+    told,
+)
 from headstart.experiments.peng_table import compared, summed_up, table
 from headstart.experiments.peng_unmet import BEST, held_to_oracles
 from headstart.experiments.peng_worlds import ARMS, INSIDE, UNMET, WORLDS, Arm, World, distribution_of, unmet
@@ -51,7 +62,6 @@ from headstart.tasks.targets import target
 from headstart.types import Params, Policy, Rollout, Task, TaskFamily
 
 LIMIT = 1 << 20
-FORMAT = 3  # of a piece: a number for each way in which the arms of any size have learnt
 OBJECT, GOAL = slice(17, 20), slice(20, 23)  # in what the pusher sees
 TARGETS = (0, 1, 2)
 ORACLE = Arm("none", randomized=False)  # the oracle that begins with nothing
@@ -111,7 +121,7 @@ SCALES = {
     ),
     "full": Scale(
         seeds=5,
-        steps={"hopper": 1_048_576, "pusher": 2_097_152},
+        steps={"hopper": 2_097_152, "pusher": 2_097_152},
         taught=524_288,
         alone=131_072,
         further=131_072,
@@ -157,8 +167,9 @@ def carried_out(
     before = 0  # pieces that an interrupted run had measured
 
     def rounds() -> Iterator[list[Job]]:
-        yield teachers
-        yield jobs
+        waiting = [job for job in jobs if job.arm.randomized and teachers]  # they have a teacher, who learns first
+        yield [*teachers, *(job for job in jobs if job not in waiting)]
+        yield waiting
         if oracles:  # they go on from what an arm has learnt
             yield [job for name in names for job in oracles_of(name, scale, best_seed(name, found))]
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of
 from headstart.experiments.sources import SOURCE, key_of, recalled
+from headstart.learn.averaged import Averaged
 from headstart.learn.distillation import Distillation
 from headstart.learn.on_policy import pieces_for
 from headstart.learn.recurrent_ppo import RecurrentPPO
@@ -26,6 +27,7 @@ from headstart.tasks.mujoco.informed import SEEN, Informed
 from headstart.types import Learner, ObservationSpace, Params, State, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64
+FORMAT = 4  # of what is kept: a number for each way in which the arms of any size have learnt
 # A policy of 64-64 units that is told the dynamics is worth no more than one that is not; with these it is worth much
 # more (one seed, docs/log.md). The recurrent one is the paper's: 128 units in every layer.
 HIDDEN, UNITS = (256, 256), 128
@@ -33,6 +35,7 @@ HIDDEN, UNITS = (256, 256), 128
 # after two million on policy (docs/log.md, "teachers from replay").
 REPLAYED, REPLAYED_RATE, REPLAYED_BATCH = (128, 128), 5e-4, 128
 STEPS_A_GRADIENT, CAPACITY = 8, 1 << 20
+SPAN = 32  # rollouts that the mean of their parameters reaches back over
 # Steps of the world are what is scarce here, so more is made of each than by the defaults.
 EPOCHS, LEARNING_RATE = 8, 3e-4
 # Without a memory nothing is gained by rows that follow each other. Single ones, of all robots, were better after half
@@ -128,20 +131,21 @@ def reinforced(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
     )
 
 
-def from_replay(job: Job, world: Any, steps: int) -> Replayed:
+def from_replay(job: Job, world: Any, steps: int) -> Averaged:
     """Returns how a policy without memory learns in so many environment steps from those that it remembers."""
     policy = SquashedPolicy(observation=world.observation, action=world.action, hidden=REPLAYED)
     learner = SAC(
         policy=policy, discount=WORLDS[job.world].discount, learning_rate=REPLAYED_RATE, critic_hidden=REPLAYED
     )
     rows = Training.envs * ROLLOUT_STEPS
-    return Replayed(
+    replayed = Replayed(
         learner=learner,
         capacity=max(min(CAPACITY, steps), 2 * rows),
         updates=rows // STEPS_A_GRADIENT,
         batch_size=REPLAYED_BATCH,
         starts=rows + 1,
     )
+    return Averaged(learner=replayed, span=SPAN)
 
 
 def policy_of(memory: MemoryName, observation: ObservationSpace, home: TaskFamily) -> Any:
@@ -167,10 +171,11 @@ def kept_params(
     fresh: State | None = None,
 ) -> Params:
     """Returns the parameters that a policy ends with, from the disk where it ended before."""
-    place = folder / "learners" / name_of(job)
+    place = folder / f"learners-{FORMAT}" / name_of(job)
     params = recalled(place, lambda key: learner.params(learner.init(key)))
     if params is None:
-        params = learner.params(practised(job, home, learner, tasks, steps, fresh))
+        state = practised(job, home, learner, tasks, steps, fresh)
+        params = learner.mean(state) if isinstance(learner, Averaged) else learner.params(state)
         sealed.write(place, SOURCE, steps, params, {})
     return params
 

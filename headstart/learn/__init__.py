@@ -8,6 +8,7 @@ def __getattr__(name: str) -> Any:
     if name != "ALL":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from headstart.learn.anneal import Annealed
+    from headstart.learn.averaged import Averaged
     from headstart.learn.bc import BC
     from headstart.learn.discrete_soft_q import DiscreteSoftQ
     from headstart.learn.distillation import Distillation
@@ -17,4 +18,4 @@ def __getattr__(name: str) -> Any:
     from headstart.learn.sac import SAC
     from headstart.learn.soft_q import SoftQ
 
-    return (PPO, RecurrentPPO, SAC, SoftQ, DiscreteSoftQ, Annealed, Replayed, BC, Distillation)
+    return (PPO, RecurrentPPO, SAC, SoftQ, DiscreteSoftQ, Annealed, Replayed, Averaged, BC, Distillation)

@@ -11,6 +11,7 @@ import pytest
 from headstart import learn
 from headstart.data.replay import Transitions
 from headstart.learn.anneal import Annealed
+from headstart.learn.averaged import Averaged
 from headstart.learn.bc import BC
 from headstart.learn.discrete_soft_q import DiscreteSoftQ
 from headstart.learn.distillation import Distillation
@@ -50,6 +51,7 @@ LEARNERS = [
     SoftQ(policy=SAMPLING, critic_hidden=(8,), target_interval=2),
     DiscreteSoftQ(policy=CATEGORICAL, target_interval=2),
     Replayed(learner=OFF_POLICY, capacity=64, updates=2, batch_size=16, starts=8),
+    Averaged(learner=Replayed(learner=OFF_POLICY, capacity=64, updates=2, batch_size=16, starts=8), span=2),
     BC(policy=GAUSSIAN, steps=2, minibatch_size=16),
     Distillation(
         student=RecurrentPolicy(observation=SPACE["state"], action=Discrete(3), hidden=(8,), memory=4, branch=4),

@@ -17,9 +17,9 @@ from headstart.experiments.peng_learning import Amount, Job, practised, teacher_
 from headstart.experiments.peng_table import compared, on_robots, summed_up
 from headstart.experiments.peng_unmet import held_to_oracles, share
 from headstart.experiments.peng_worlds import ARMS, WORLDS, Arm, distribution_of, ranges_of, unmet
+from headstart.learn.averaged import Averaged
 from headstart.learn.distillation import Distillation
 from headstart.learn.recurrent_ppo import RecurrentPPO
-from headstart.learn.replayed import Replayed
 from headstart.run.ledger import Ledger
 from headstart.tasks.catalogue import family
 from headstart.types import Rollout, Task
@@ -109,7 +109,9 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, pieces)
     assert again["worlds"] == first.result["worlds"] and len(asked) == pieces
     old = peng.piece_of(asked[0], tmp_path)
-    old.write_text(old.read_text().replace('"format":3', '"format":2'))  # of a study whose arms learnt otherwise
+    old.write_text(
+        old.read_text().replace(f'"format":{peng_learning.FORMAT}', '"format":3')
+    )  # of a study whose arms learnt otherwise
     assert finished(peng.reproduce(request)).result["pieces_from_before"] == pieces - 1 and asked[pieces:] == asked[:1]
     inside = first.result["worlds"]["hopper"]["unmet"]
     assert inside["oracle_steps"] == {"from_scratch": 8_192, "gone_on": 4_096}
@@ -154,7 +156,7 @@ def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp
     piece = measured_oracle(job, SCALES["tiny"], tmp_path)
     assert sorted(piece) == sorted(peng_unmet.ALONE) and np.isfinite(list(piece.values())).all()
     assert piece["oracle"] == max(piece["from_scratch"], piece["gone_on"], piece["brought"])
-    assert sorted(place.name for place in (tmp_path / "learners").iterdir()) == [
+    assert sorted(place.name for place in (tmp_path / f"learners-{peng_learning.FORMAT}").iterdir()) == [
         "hopper-recurrent-0",
         "hopper-teacher-0",
     ]
@@ -198,7 +200,7 @@ def test_where_a_scale_has_no_students_every_arm_learns_by_itself(tmp_path, monk
 
 
 @pytest.mark.parametrize(
-    ("taught", "plain", "randomized"), [(0, RecurrentPPO, RecurrentPPO), (64, Replayed, Distillation)]
+    ("taught", "plain", "randomized"), [(0, RecurrentPPO, RecurrentPPO), (64, Averaged, Distillation)]
 )
 def test_where_there_are_students_teachers_and_who_has_none_learn_from_replay(
     tmp_path, monkeypatch, taught, plain, randomized
@@ -213,7 +215,7 @@ def test_where_there_are_students_teachers_and_who_has_none_learn_from_replay(
     for name, arm in ARMS.items():
         peng_learning.learnt(Job("hopper", name, arm, 0), family("hopper_euler"), Amount(64, taught), tmp_path)
     expected = {name: randomized if arm.randomized else plain for name, arm in ARMS.items()}
-    assert learners == expected | ({"teacher": Replayed} if taught else {})
+    assert learners == expected | ({"teacher": Averaged} if taught else {})
 
 
 def test_arms_for_which_the_same_is_randomized_have_one_teacher():
