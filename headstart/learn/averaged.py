@@ -1,7 +1,8 @@
-"""Averaging: beside a learner's parameters their mean over its latest updates, which is worth more than the last ones.
+"""Averaging: beside a learner's parameters their mean over its latest updates, which spares who plays the bad moments.
 
 From replay a policy changes from one moment to the next in what it is worth, most of all where it must do for many
-robots: what it has just learnt of some costs it something on others. The mean of its parameters has what they share.
+robots: what it has just learnt of some costs it something on others. The mean of its parameters has what they share
+(docs/log.md, "parameters in the mean").
 Who acts while learning is the policy as it is, so the learner inside learns what it would learn alone.
 
 Source: Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging"; Izmailov et al. 2018 (arXiv

@@ -10,7 +10,7 @@ from tests.tables import result, spread
 from tests.tables.transfer import rows_of, title_of
 
 PLAIN = "no randomization"
-EARLIER = ("by_themselves", "taught_by_ppo")  # ways in which the same study was done, whose oracles count too
+EARLIER = ("by_themselves", "taught_by_ppo", "one_million")  # ways of the same study, whose oracles count too
 
 
 def adaptation():
@@ -162,7 +162,7 @@ def harder(world, unmet):
     names = [f"peng_{world}_{way}" for way in EARLIER]
     earlier = {name: np.array(result(f"{name}.json")["worlds"][world]["unmet"]["oracle"]) for name in names}
     best, nobody = np.max([unmet["oracle"], *earlier.values()], axis=0), who_learnt_nothing(unmet)
-    before = " and ".join(
+    before = ", ".join(
         f"{np.mean(theirs - nobody):,.0f} ([{name}](../results/{name}.json))" for name, theirs in earlier.items()
     )
     held_to = {
