@@ -2,8 +2,8 @@
 
 From replay a policy changes from one moment to the next in what it is worth, most of all where it must do for many
 robots: what it has just learnt of some costs it something on others. The mean of its parameters has what they share
-(docs/log.md, "parameters in the mean").
-Who acts while learning is the policy as it is, so the learner inside learns what it would learn alone.
+(docs/log.md, "parameters in the mean"). Who acts while learning is the policy as it is, so the learner inside learns
+what it would learn alone.
 
 Source: Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging"; Izmailov et al. 2018 (arXiv
 1803.05407) for networks.

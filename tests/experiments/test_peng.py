@@ -5,6 +5,7 @@ import json
 from itertools import pairwise
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -105,13 +106,13 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     first = finished(peng.reproduce(request))
     pieces = 2 * (1 + len(ARMS)) + 1  # a teacher and its students for each seed, and an oracle
     assert len(asked) == pieces and list(first.result["worlds"]) == ["hopper"]
+    assert {job.name for job in asked[:4]} == {"teacher", "no randomization"}, "students wait for their teachers"
     again = finished(peng.reproduce(request)).result
     assert (first.result["pieces_from_before"], again["pieces_from_before"]) == (0, pieces)
     assert again["worlds"] == first.result["worlds"] and len(asked) == pieces
     old = peng.piece_of(asked[0], tmp_path)
-    old.write_text(
-        old.read_text().replace(f'"format":{peng_learning.FORMAT}', '"format":3')
-    )  # of a study whose arms learnt otherwise
+    of_now, of_before = (f'"format":{n}' for n in (peng_learning.FORMAT, peng_learning.FORMAT - 1))
+    old.write_text(old.read_text().replace(of_now, of_before))  # of a study whose arms learnt otherwise
     assert finished(peng.reproduce(request)).result["pieces_from_before"] == pieces - 1 and asked[pieces:] == asked[:1]
     inside = first.result["worlds"]["hopper"]["unmet"]
     assert inside["oracle_steps"] == {"from_scratch": 8_192, "gone_on": 4_096}
@@ -209,11 +210,15 @@ def test_where_there_are_students_teachers_and_who_has_none_learn_from_replay(
 
     def watched(job, home, learner, *rest):
         learners[job.name] = type(learner)
-        return learner.init(KEY)
+        state = learner.init(KEY)
+        return state._replace(mean=jax.tree.map(jnp.zeros_like, state.mean)) if type(learner) is Averaged else state
 
     monkeypatch.setattr(peng_learning, "practised", watched)
     for name, arm in ARMS.items():
-        peng_learning.learnt(Job("hopper", name, arm, 0), family("hopper_euler"), Amount(64, taught), tmp_path)
+        job = Job("hopper", name, arm, 0)
+        _, params = peng_learning.learnt(job, family("hopper_euler"), Amount(64, taught), tmp_path)
+        kept_mean = not any(np.any(leaf) for leaf in jax.tree.leaves(params))
+        assert kept_mean == (learners[name] is Averaged), "of who is averaged the mean is kept"
     expected = {name: randomized if arm.randomized else plain for name, arm in ARMS.items()}
     assert learners == expected | ({"teacher": Averaged} if taught else {})
 
