@@ -39,6 +39,7 @@ FAMILIES = {
     "half_cheetah_run": Entry(_MUJOCO, "half_cheetah_run", "headstart/HalfCheetahRun-v0", 1000),
     "reacher": Entry(_MUJOCO, "Reacher", "headstart/Reacher-v0", 50),
     "pusher": Entry(_MUJOCO, "Pusher", "headstart/Pusher-v0", 100),
+    "pusher_puck": Entry(_MUJOCO, "pusher_puck", "headstart/PusherPuck-v0", 100),
     "ant": Entry(_MUJOCO, "Ant", "headstart/Ant-v0", 1000),
     "ant_run": Entry(_MUJOCO, "ant_run", "headstart/AntRun-v0", 1000),
     "ant_wide_hallway": Entry(_MUJOCO, "ant_wide_hallway", "headstart/AntWideHallway-v0", 1000),

@@ -59,12 +59,14 @@ class Robot:
         bodies: whose mass changes.
         velocities: which entries of the observation are velocities, as first and one past last.
         swims: friction is the fluid's, not the floor's.
+        masses: of bodies that weigh something else than in the stock environment, in kg, before anything is shifted.
     """
 
     id: str
     bodies: tuple[str, ...]
     velocities: tuple[int, int]
     swims: bool = False
+    masses: tuple[tuple[str, float], ...] = ()
 
 
 ROBOTS = {
@@ -74,6 +76,9 @@ ROBOTS = {
     "swimmer": Robot(id="Swimmer-v5", bodies=("torso",), velocities=(3, 8), swims=True),
     "reacher": Robot(id="Reacher-v5", bodies=("body1",), velocities=(6, 8)),
     "pusher": Robot(id="Pusher-v5", bodies=("object", "r_upper_arm_link"), velocities=(7, 14)),
+    "pusher_puck": Robot(
+        id="Pusher-v5", bodies=("object", "r_upper_arm_link"), velocities=(7, 14), masses=(("object", 0.2),)
+    ),
 }
 
 
@@ -143,7 +148,10 @@ def edit(robot: str, env: gymnasium.Env, change: Shift) -> None:
     """
     import mujoco
 
+    from headstart.tasks.mujoco.model import weigh
+
     of, model = ROBOTS[robot], env.unwrapped.model  # pyright: ignore
+    weigh(model, of.masses)
     bodies = [model.body(name).id for name in of.bodies]
     model.body_mass[bodies] *= change.mass
     model.body_inertia[bodies] *= change.mass
@@ -208,6 +216,11 @@ def shifted_reacher(seed: int = 0) -> gymnasium.Env:
 def shifted_pusher(seed: int = 0) -> gymnasium.Env:
     """Pusher-v5 with the dynamics that `seed` draws."""
     return shifted("pusher", seed)
+
+
+def shifted_pusher_puck(seed: int = 0) -> gymnasium.Env:
+    """Pusher-v5 with a puck that can be pushed, as in the family `pusher_puck`, and the dynamics that `seed` draws."""
+    return shifted("pusher_puck", seed)
 
 
 def names() -> list[str]:

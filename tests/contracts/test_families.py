@@ -33,11 +33,13 @@ FAMILIES = [
     FourGoals(horizon=16),
     *mujoco.ALL,
     mujoco.MujocoFamily(robot=mujoco.hopper_euler()),
+    mujoco.MujocoFamily(robot=mujoco.pusher_puck()),
 ]
 JAX_FAMILIES = [family for family in FAMILIES if family.kind == "jax"]
 ENVS, STEPS = 3, 20
 FELT_ON_CONTACT = {  # of what lies there until it is pushed, which random motion does not do in so short a time
-    "pusher": {f"{kind}:obj_slide{axis}" for kind in ("damping", "armature") for axis in "xy"} | {"mass:object"},
+    name: {f"{kind}:obj_slide{axis}" for kind in ("damping", "armature") for axis in "xy"} | {"mass:object"}
+    for name in ("pusher", "pusher_puck")
 }
 
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

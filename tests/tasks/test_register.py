@@ -21,6 +21,7 @@ OURS = (
     "half_cheetah_run",
     "hopper_euler",
     "walker2d_euler",
+    "pusher_puck",
     "ant_run",
     "ant_wide_hallway",
     "ant_narrow_hallway",

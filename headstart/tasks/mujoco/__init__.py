@@ -5,7 +5,7 @@ from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.mujoco.half_cheetah import HalfCheetah, half_cheetah_backward, half_cheetah_run
 from headstart.tasks.mujoco.hopper import Hopper, hopper_euler
 from headstart.tasks.mujoco.informed import Informed
-from headstart.tasks.mujoco.pusher import Pusher
+from headstart.tasks.mujoco.pusher import Pusher, pusher_puck
 from headstart.tasks.mujoco.reacher import Reacher
 from headstart.tasks.mujoco.swimmer import Swimmer
 from headstart.tasks.mujoco.walker2d import Walker2d, walker2d_euler
@@ -28,6 +28,7 @@ __all__ = [
     "half_cheetah_backward",
     "half_cheetah_run",
     "hopper_euler",
+    "pusher_puck",
     "walker2d_euler",
 ]
 

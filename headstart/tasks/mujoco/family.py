@@ -250,7 +250,7 @@ class MujocoFamily:
     @cached_property
     def _model(self) -> mujoco.MjModel:
         about = self.robot.about
-        return compiled(about.asset, about.watched, self.warm_start, about.walls, about.euler)
+        return compiled(about.asset, about.watched, self.warm_start, about.walls, about.euler, about.masses)
 
     @cached_property
     def _randomizer(self) -> Randomizer:

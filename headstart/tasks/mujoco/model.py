@@ -34,6 +34,7 @@ def compiled(
     warm_start: bool = True,
     walls: tuple[tuple[float, float, float, float], ...] = (),
     euler: bool = False,
+    masses: tuple[tuple[str, float], ...] = (),
 ) -> mujoco.MjModel:
     """Compiles a model for simulation. One object for each set of arguments: copy it before writing to it.
 
@@ -47,6 +48,7 @@ def compiled(
         warm_start: whether the constraint solver may start from its last solution.
         walls: boxes on the ground, 1 m high: centre x and y, half width and half depth, in m.
         euler: integrate by MuJoCo's semi-implicit Euler, whatever the file asks for.
+        masses: of bodies that weigh something else than in the file, in kg; their inertia goes with it.
     """
     spec = specification(asset)
     for body in spec.bodies:
@@ -74,11 +76,22 @@ def compiled(
     model = spec.compile()
     if total > 0:
         mujoco.mj_setTotalmass(model, total)
+    weigh(model, masses)
+    if total > 0 or masses:
         settle(model, mujoco.MjData(model))
     if model.ntree == 1:
         # one tree is one island: looking for more takes a tenth of the time and finds the same bits
         model.opt.disableflags |= getattr(mujoco.mjtDisableBit, "mjDSBL_ISLAND", 0)  # older releases have none
     return model
+
+
+def weigh(model: mujoco.MjModel, masses: tuple[tuple[str, float], ...]) -> None:
+    """Gives bodies of a model another mass, in kg, and their inertia with it; what follows from it is left to do."""
+    for name, mass in masses:
+        body = model.body(name).id
+        factor = mass / model.body_mass[body]
+        model.body_mass[body] *= factor
+        model.body_inertia[body] *= factor
 
 
 def settle(model: mujoco.MjModel, scratch: mujoco.MjData) -> None:

@@ -1,5 +1,6 @@
 """The pusher: an arm that pushes an object over a table to a goal."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ PUSHER = Description(
     watched=("tips_arm", "object", "goal"),
     inert=("goal",),
 )
+PUCK = 0.2  # kg
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,3 +81,14 @@ class Pusher:
         hand, thing, goal = after.bodies[:, 0], after.bodies[:, 1], after.bodies[:, 2]
         near, far = self.near_weight * distance(thing - hand), self.distance_weight * distance(thing - goal)
         return -far - self.control_weight * effort(action) - near
+
+
+def pusher_puck() -> Pusher:
+    """The pusher with a puck of 0.2 kg, the middle of what Peng et al. push, instead of an object of 8 mg.
+
+    MuJoCo makes a contact as soft as the bodies in it are light. The stock object gives way to nobody: a hand goes
+    through it, and drags it along at 4 cm/s (docs/log.md, "What the pusher cannot do").
+
+    Source: Peng et al. 2018 (arXiv 1710.06537), table I.
+    """
+    return Pusher(about=dataclasses.replace(PUSHER, name="pusher_puck", masses=(("object", PUCK),)))

@@ -47,6 +47,7 @@ class Description:
         forces: whether contact forces are in `Physics.forces`. Steps are then taken one environment after the other.
         euler: whether MuJoCo's semi-implicit Euler integrates the motion, instead of what the file asks for. Where that
             is RK4 this takes a quarter of the evaluations of the dynamics, and is no longer Gymnasium's world.
+        masses: bodies that weigh something else than in the file, and what, in kg; their inertia goes with it.
         walls: boxes on the ground: centre x and y, half width and half depth, in m.
         goal: where a goal is, in m; None where there is none.
         goal_height: what the nominal task pays at the goal; 0 pays for moving instead.
@@ -74,6 +75,7 @@ class Description:
     watched: tuple[str, ...] = ()
     forces: bool = False
     euler: bool = False
+    masses: tuple[tuple[str, float], ...] = ()
     walls: tuple[tuple[float, float, float, float], ...] = ()
     goal: tuple[float, float] | None = None
     goal_height: float = 0.0
