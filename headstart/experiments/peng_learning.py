@@ -6,10 +6,13 @@ students of a seed have one teacher, so that what their memories are worth is no
 """
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of
+from headstart.experiments.peng_lessons import schooled
+from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of, practice_of
 from headstart.experiments.sources import SOURCE, key_of, recalled
 from headstart.learn.averaged import Averaged
 from headstart.learn.distillation import Distillation
@@ -27,7 +30,7 @@ from headstart.tasks.mujoco.informed import SEEN, Informed
 from headstart.types import Learner, ObservationSpace, Params, State, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64
-FORMAT = 4  # of what is kept: a number for each way in which the arms of any size have learnt
+FORMAT = 5  # of what is kept: a number for each way in which the arms of any size have learnt
 # A policy of 64-64 units that is told the dynamics is worth no more than one that is not; with these it is worth much
 # more (one seed, docs/log.md). The recurrent one is the paper's: 128 units in every layer.
 HIDDEN, UNITS = (256, 256), 128
@@ -81,22 +84,36 @@ def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[St
     teacher and its student together. Where there are no teachers every policy learns by itself, on its own rollouts.
     """
     tasks, teacher = distribution_of(home, WORLDS[job.world], job.arm), teacher_of(job)
+    practice = practice_of(home, WORLDS[job.world])
     if not amount.taught:
         learner = reinforced(job, home, amount.steps)
-        return learner.policy, kept_params(job, home, learner, tasks, amount.steps, folder)
+        learn = partial(practised, job, practice, learner, tasks, amount.steps)
+        return learner.policy, kept_params(job, learner, amount.steps, folder, lambda: learner.params(learn()))
     if not job.arm.randomized:
-        steps = amount.steps + amount.taught
-        learner = from_replay(job, home, steps)
-        return learner.policy, kept_params(job, home, learner, tasks, steps, folder)
+        return well_learnt(job, practice, tasks, amount.steps + amount.taught, folder)
     if job == teacher:
-        learner = from_replay(job, told(home), amount.steps)
-        return learner.policy, kept_params(job, told(home), learner, tasks, amount.steps, folder)
+        return well_learnt(job, told(practice), tasks, amount.steps, folder)
     expert, params = learnt(teacher, home, amount, folder)
     student = dataclasses.replace(policy_of(job.arm.memory, home.observation, home), initial_std=EXPLORATION)
     updates = -(-amount.taught // (Distillation.envs * ROLLOUT_STEPS))
     lessons = Distillation(student=student, teacher=expert, entry=SEEN, decay=updates)
     fresh = lessons.init(key_of(job.seed, job.name))._replace(teacher=params)
-    return student, kept_params(job, told(home), lessons, tasks, amount.taught, folder, fresh)
+    learn = partial(practised, job, told(home), lessons, tasks, amount.taught, fresh)
+    return student, kept_params(job, lessons, amount.taught, folder, lambda: lessons.params(learn()))
+
+
+def well_learnt(
+    job: Job, practice: Any, tasks: TaskDistribution, steps: int, folder: Path
+) -> tuple[StochasticPolicy, Params]:
+    """Learns as a teacher of its world does, from replay or in lessons: who teaches, and who has no teacher."""
+    if WORLDS[job.world].teaching == "replay":
+        learner = from_replay(job, practice, steps)
+        return learner.policy, kept_params(
+            job, learner, steps, folder, lambda: learner.mean(practised(job, practice, learner, tasks, steps))
+        )
+    pupil = reinforced(job, practice, steps)
+    learn = partial(schooled, key_of(job.seed, job.name), practice, pupil, tasks, steps)
+    return pupil.policy, kept_params(job, pupil, steps, folder, learn)
 
 
 def gone_on(
@@ -106,13 +123,15 @@ def gone_on(
     learner = reinforced(job, home, steps)
     learner = dataclasses.replace(learner, critic_warmup=(learner.decay or 0) // WARM_UP)
     fresh = learner.init(key_of(job.seed, job.name))._replace(params=params)
-    return learner.policy, learner.params(practised(job, home, learner, tasks, steps, fresh))
+    practice = practice_of(home, WORLDS[job.world])
+    return learner.policy, learner.params(practised(job, practice, learner, tasks, steps, fresh))
 
 
 def alone(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> tuple[StochasticPolicy, Params]:
     """Lets a policy learn by itself from nothing."""
     learner = reinforced(job, home, steps)
-    return learner.policy, learner.params(practised(job, home, learner, tasks, steps))
+    practice = practice_of(home, WORLDS[job.world])
+    return learner.policy, learner.params(practised(job, practice, learner, tasks, steps))
 
 
 def reinforced(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
@@ -161,21 +180,12 @@ def told(home: Any) -> Any:
     return Informed(family=home)
 
 
-def kept_params(
-    job: Job,
-    home: TaskFamily,
-    learner: Any,
-    tasks: TaskDistribution,
-    steps: int,
-    folder: Path,
-    fresh: State | None = None,
-) -> Params:
-    """Returns the parameters that a policy ends with, from the disk where it ended before."""
+def kept_params(job: Job, learner: Any, steps: int, folder: Path, learn: Callable[[], Params]) -> Params:
+    """Returns the parameters that a policy ends with, from the disk where it ended before, else as it learns them."""
     place = folder / f"learners-{FORMAT}" / name_of(job)
     params = recalled(place, lambda key: learner.params(learner.init(key)))
     if params is None:
-        state = practised(job, home, learner, tasks, steps, fresh)
-        params = learner.mean(state) if isinstance(learner, Averaged) else learner.params(state)
+        params = learn()
         sealed.write(place, SOURCE, steps, params, {})
     return params
 

@@ -3,11 +3,12 @@
 Source: Peng, Andrychowicz, Zaremba, Abbeel 2018 (arXiv 1710.06537), tables I and II.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -55,6 +56,9 @@ class World:
         initial_std: of exploration, in half ranges. Where effort is dear, a policy that begins with wide exploration
             learns nothing but to do less.
         discount: γ. At 0.99 a hopper with latency dives and falls after 150 steps of 1,000, and learns nothing better.
+        teaching: how its teachers learn: from replay, or in two lessons on their own rollouts.
+        paid: what is paid while learning where it is not what the world pays, by field of the robot. What a policy is
+            worth is always counted in what Gymnasium's world pays.
         success: how near the object must end to the goal, in m; None where there is nothing to succeed in.
     """
 
@@ -64,6 +68,8 @@ class World:
     groups: Mapping[str, tuple[str, ...]]
     initial_std: float
     discount: float
+    teaching: Literal["replay", "lessons"] = "replay"
+    paid: tuple[tuple[str, float], ...] = ()
     success: float | None = None
 
 
@@ -77,12 +83,14 @@ COMMON = {
 WORLDS: Mapping[str, World] = MappingProxyType(
     {
         "pusher": World(
-            family="pusher",
-            target="shifted-pusher",
+            family="pusher_puck",
+            target="shifted-pusher-puck",
             share=0.5,
             groups={**COMMON, "object": ("mass:object", "damping:obj_slide*")},
             initial_std=0.3,
-            discount=0.97,
+            discount=0.98,
+            teaching="lessons",
+            paid=(("distance_weight", 2.0), ("control_weight", 0.05)),
             success=0.07,
         ),
         "hopper": World(
@@ -95,6 +103,11 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         ),
     }
 )
+
+
+def practice_of(home: Any, world: World) -> Any:
+    """Returns a world as it is learnt in."""
+    return dataclasses.replace(home, robot=dataclasses.replace(home.robot, **dict(world.paid)))
 
 
 def distribution_of(home: TaskFamily, world: World, arm: Arm) -> TaskDistribution:

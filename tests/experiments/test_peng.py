@@ -49,7 +49,7 @@ def test_ranges_are_powers_of_the_paper_s_and_legal(name):
 
 
 def test_without_randomization_the_world_is_the_plain_one():
-    home = family("pusher")
+    home = family(WORLDS["pusher"].family)
     tasks = distribution_of(home, WORLDS["pusher"], ARMS["no randomization"]).sample(KEY, (), 3)
     for name, value in home.dynamics.nominal().items():
         np.testing.assert_array_equal(tasks.dynamics[name], np.full(3, value))

@@ -1,0 +1,114 @@
+"""How a teacher learns what random motion hardly ever does: on one robot first, and then on all of them.
+
+From replay, as the hopper's, a pusher's teacher learns to hold its hand beside the puck (docs/log.md, "A puck that can
+be pushed"): on robots that differ nothing that it finds pays on all. Where there is one robot, pushing is found; who
+pushes goes on pushing where the ranges open. Each lesson learns from its own rollouts; the second one's are longer and
+its minibatches larger, for what single robots teach by chance outweighs otherwise what they have in common.
+
+Source: the order of lessons, lecture slide "Curriculum learning"; Bengio et al. 2009, "Curriculum learning".
+"""
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from headstart.learn.recurrent_ppo import RecurrentPPO
+from headstart.run.train import Training, train
+from headstart.tasks.fixed import Fixed
+from headstart.tasks.mujoco.informed import Informed
+from headstart.types import Params, TaskDistribution
+
+
+class Lesson(NamedTuple):
+    """One of the two, and what of the learner it sets.
+
+    Attributes:
+        rollout: steps of each environment between two updates.
+        settings: of `RecurrentPPO`.
+        std: exploration at its beginning, in half ranges; None goes on with what there is.
+    """
+
+    rollout: int
+    settings: dict[str, Any]
+    std: float | None = None
+
+
+FIRST_SHARE = 0.2  # of the steps
+FIRST = Lesson(64, {"minibatch_size": 256, "epochs": 8})
+SECOND = Lesson(256, {"minibatch_size": 1024, "epochs": 6, "entropy_coefficient": 1e-3}, std=0.12)
+DRAWS = 4096  # robots by which the scale of dynamics is told
+
+
+def schooled(key: Key[Array, ""], home: Any, learner: RecurrentPPO, tasks: TaskDistribution, steps: int) -> Params:
+    """Learns for so many steps, a fifth of them on the plain robot, and returns the policy's parameters.
+
+    Args:
+        key: of everything that is drawn.
+        home: where. Who is told the dynamics (`Informed`) sees them last.
+        learner: with the settings that both lessons share.
+        tasks: of the second lesson.
+        steps: environment steps of both.
+    """
+    keys = jax.random.split(key)
+    first = int(steps * FIRST_SHARE)
+    state = taught(keys[0], home, settled(learner, FIRST, first), Fixed(task=home.task()), FIRST, first)
+    if isinstance(home, Informed):
+        state = state._replace(params=opened(keys[1], state.params, tasks, tuple(home.dynamics)))
+    last = settled(learner, SECOND, steps - first)
+    return taught(keys[1], home, last, tasks, SECOND, steps - first, begun(last, state, SECOND)).params
+
+
+def settled(learner: RecurrentPPO, lesson: Lesson, steps: int) -> RecurrentPPO:
+    """Returns a learner with a lesson's settings, whose learning rate falls to zero in the second one only."""
+    falls = lesson is SECOND
+    decay = -(-steps // (learner.envs * lesson.rollout)) if falls else None
+    return dataclasses.replace(learner, **lesson.settings, decay=decay)
+
+
+def begun(learner: RecurrentPPO, state: Any, lesson: Lesson) -> Any:
+    """Returns what a lesson before ended in as what this one begins with: as bold as it says, and with a new count."""
+    params = state.params
+    if lesson.std is not None:
+        actor = params["actor"]
+        params = {**params, "actor": {**actor, "log_std": jnp.full_like(actor["log_std"], math.log(lesson.std))}}
+    return state._replace(params=params, updates=jnp.zeros_like(state.updates))
+
+
+def taught(
+    key: Key[Array, ""],
+    home: Any,
+    learner: RecurrentPPO,
+    tasks: TaskDistribution,
+    lesson: Lesson,
+    steps: int,
+    fresh: Any = None,
+) -> Any:
+    """Trains for one lesson."""
+    training = Training(family=home, learner=learner, distribution=tasks, steps=lesson.rollout, split=False)
+    run = training.start(key, fresh)
+    for progress in train(training, run, steps):
+        run = progress.run
+    return run.learner
+
+
+def opened(key: Key[Array, ""], params: Params, tasks: TaskDistribution, names: tuple[str, ...]) -> Params:
+    """Prepares a policy that has seen one robot for others, by what it is told last: the dynamics of those `names`.
+
+    A normaliser divides by what it has seen vary. Dynamics that did not vary would come out at the ends of its range as
+    soon as they do, into weights that nothing has taught: so it is given their scale, and they begin at zero.
+    """
+    drawn, count = tasks.sample(key, tasks.init(key), DRAWS).dynamics, len(names)
+    told = np.stack([np.broadcast_to(np.asarray(drawn[name], np.float64), DRAWS) for name in names], axis=1)
+    seen, weight = params["normalizer"], params["actor"]["hidden_0"]["weight"]
+    seen = {
+        **seen,
+        "mean": seen["mean"].at[-count:].set(jnp.asarray(told.mean(axis=0), jnp.float32)),
+        "var": seen["var"].at[-count:].set(jnp.asarray(told.var(axis=0), jnp.float32)),
+    }
+    first = {**params["actor"]["hidden_0"], "weight": weight.at[-count:].set(0.0)}
+    return {**params, "normalizer": seen, "actor": {**params["actor"], "hidden_0": first}}
