@@ -10,9 +10,9 @@ policy, and that policy itself, which is the seed's that is worth most in simula
 teach hopping to who begins on it: there oracles of the first kind often stand still. The ablation fixes one group of
 parameters after the other at its nominal value while teacher and recurrent student learn.
 
-The pusher's puck has the paper's mass: the object of Gymnasium's gives way to every hand (`pusher_puck`). Whoever learns
-to push it is paid more for it than Gymnasium pays; what a policy is worth is counted in Gymnasium's reward, and in how
-many episodes the puck ends within 0.07 m of the goal, as the paper counts.
+The pusher's puck has the paper's mass: the object of Gymnasium's gives way to every hand (`pusher_puck`). Whoever
+learns to push it is paid more for it than Gymnasium pays; what a policy is worth is counted in Gymnasium's reward, and
+in how many episodes the puck ends within 0.07 m of the goal, as the paper counts.
 
 The paper's recurrent policy learns by itself, with a critic that is told the dynamics. That is what was done here
 before; what came of it, and why it was given up, is in docs/log.md, "A teacher that is told".
