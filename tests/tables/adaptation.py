@@ -10,7 +10,8 @@ from tests.tables import result, spread
 from tests.tables.transfer import rows_of, title_of
 
 PLAIN = "no randomization"
-EARLIER = ("by_themselves", "taught_by_ppo", "one_million")  # ways of the same study, whose oracles count too
+# ways of the same study on the same robots, whose oracles count too
+EARLIER = {"hopper": ("by_themselves", "taught_by_ppo", "one_million"), "pusher": ()}
 
 
 def adaptation():
@@ -149,22 +150,40 @@ def of_world(world, found):
         "",
         f"Paired by seed, on the targets: {on_targets}. Inside: {inside}. {judged(unmet).capitalize()}. "
         f"A share is of what the oracles gain over {base}.",
+        *at_the_goal(one["arms"]),
         *harder(world, unmet),
         "",
         made,
     ]
 
 
+def at_the_goal(arms):
+    """Yields in how many episodes there was a success, where there is something to succeed in."""
+    if not all("success" in arm["target"] for arm in arms.values()):
+        return
+    places = {"target": "On Gymnasium's targets", "home": "in the randomized simulation"}
+    said = (f"{called} {each(arms, place)}" for place, called in places.items())
+    yield ""
+    yield f"The object ends within 0.07 m of the goal. {'; '.join(said)}."
+
+
+def each(arms, place):
+    """Writes the share of successes of every arm."""
+    return ", ".join(f"{name} {percent(arm[place]['success'])}" for name, arm in arms.items())
+
+
 def harder(world, unmet):
     """Yields what the arms are worth beside the best that any study brought about on each of the same robots."""
     if "per_robot" not in unmet["arms"]["recurrent"][INSIDE]:
         return
-    names = [f"peng_{world}_{way}" for way in EARLIER]
+    names = [f"peng_{world}_{way}" for way in EARLIER[world]]
     earlier = {name: np.array(result(f"{name}.json")["worlds"][world]["unmet"]["oracle"]) for name in names}
     best, nobody = np.max([unmet["oracle"], *earlier.values()], axis=0), who_learnt_nothing(unmet)
     before = ", ".join(
         f"{np.mean(theirs - nobody):,.0f} ([{name}](../results/{name}.json))" for name, theirs in earlier.items()
     )
+    others = f", those of the ones before {before} on the same robots. Held on each robot to the best of all"
+    others = others if names else ". Held to them"
     held_to = {
         arm: percent(peng_unmet.share(np.array(of[INSIDE]["per_robot"]), best, nobody)._asdict())
         for arm, of in unmet["arms"].items()
@@ -175,8 +194,7 @@ def harder(world, unmet):
     yield (
         f"Teachers are worth {min(teachers):,.0f} to {max(teachers):,.0f} inside, a seed each. On {ahead} of "
         f"{len(best)} robots the oracle ends below the mean of the recurrent policies, which never met them. "
-        f"The oracles of this study gain {np.mean(np.array(unmet['oracle']) - nobody):,.0f}, those of the ones before "
-        f"{before} on the same robots. Held on each robot to the best of all: "
+        f"The oracles of this study gain {np.mean(np.array(unmet['oracle']) - nobody):,.0f}{others}: "
         f"{', '.join(f'{arm} {said}' for arm, said in held_to.items())}."
     )
 
