@@ -9,9 +9,8 @@ from headstart.errors import InputError
 from headstart.tasks import targets
 from headstart.tasks.targets import RANGES, ROBOTS, ActionDelay, ObservationNoise, Shift, shift, shifted, target
 
-NOT_FELT = {  # there is none, or nothing touches
-    *(("swimmer", "damping"), ("reacher", "friction"), ("pusher", "friction"), ("pusher_puck", "friction")),
-}
+WITHOUT = {"swimmer": "damping", "reacher": "friction", "pusher": "friction", "pusher_puck": "friction"}
+NOT_FELT = set(WITHOUT.items())  # there is none, or nothing touches
 NOMINAL = Shift(1.0, 1.0, 1.0, 1.0, 0, 0.0, 0.0)
 
 
