@@ -1,14 +1,15 @@
 """Does memory make randomized dynamics pay? Peng et al. 2018, simulator to simulator.
 
 Four policies learn in simulation: without randomization, and with it feed-forward, with the last 8 steps, and
-recurrent. The last three are students of one teacher, which learns by itself on the same robots and is told their
-dynamics; in the small size, whose steps make no teacher worth learning from, all four learn by themselves, as the
-paper's do. Then each plays, as it is, on robots of Gymnasium's with latency, sensor noise and other dynamics, which it
-has never met; and on simulated robots drawn once and for all, some inside the randomized ranges and some outside,
-beside an oracle for just that robot: the best of one that began there with nothing, one that went on from a recurrent
-policy, and that policy itself, which is the seed's that is worth most in simulation. A robot with latency does not
-teach hopping to who begins on it: there oracles of the first kind often stand still. The ablation fixes one group of
-parameters after the other at its nominal value while teacher and recurrent student learn.
+recurrent. The last three are students of one teacher, which learns by itself on the same robots and is told what they
+are not: the hopper's all dynamics, the pusher's where everything is, without the sensors' noise; in the small size,
+whose steps make no teacher worth learning from, all four learn by themselves, as the paper's do. Then each plays, as it
+is, on robots of Gymnasium's with latency, sensor noise and other dynamics, which it has never met; and on simulated
+robots drawn once and for all, some inside the randomized ranges and some outside, beside an oracle for just that robot:
+the best of one that began there with nothing, one that went on from a recurrent policy, and that policy itself, which
+is the seed's that is worth most in simulation. A robot with latency does not teach hopping to who begins on it: there
+oracles of the first kind often stand still. The ablation fixes one group of parameters after the other at its nominal
+value while teacher and recurrent student learn.
 
 The pusher's puck has the paper's mass: the object of Gymnasium's gives way to every hand (`pusher_puck`). Whoever
 learns to push it is paid more for it than Gymnasium pays; what a policy is worth is counted in Gymnasium's reward, and
@@ -42,20 +43,19 @@ from headstart.experiments.peng_learning import (
     Job,
     alone,
     gone_on,
+    known,
     learnt,
     name_of,
     teacher_of,
-    told,
 )
 from headstart.experiments.peng_table import compared, summed_up, table
 from headstart.experiments.peng_unmet import BEST, held_to_oracles
-from headstart.experiments.peng_worlds import ARMS, INSIDE, UNMET, WORLDS, Arm, World, distribution_of, unmet
+from headstart.experiments.peng_worlds import ARMS, INSIDE, TOLD_OF, UNMET, WORLDS, Arm, World, distribution_of, unmet
 from headstart.experiments.sources import key_of
 from headstart.nets.memory import policy_with
 from headstart.nets.random_actions import RandomActions
 from headstart.processors import usable
 from headstart.run import disk, strict_json
-from headstart.run.evaluate import evaluate
 from headstart.run.fan_out import fan_out
 from headstart.run.ledger import Ledger
 from headstart.run.record import read_json
@@ -124,7 +124,7 @@ SCALES = {
     ),
     "full": Scale(
         seeds=5,
-        steps={"hopper": 2_097_152, "pusher": 3_145_728},
+        steps={"hopper": 2_097_152, "pusher": 2_097_152},
         taught=524_288,
         alone=131_072,
         further=131_072,
@@ -188,6 +188,7 @@ def carried_out(
     for name in names:
         mine = {job: piece for job, piece in found.items() if job.world == name}
         worlds[name] = {"share_of_table_i": WORLDS[name].share, "steps": scale.steps[name], "taught": scale.taught}
+        worlds[name]["told"] = TOLD_OF[WORLDS[name].teaching]
         worlds[name] |= of_world(name, mine, rows[name], scale, pairs, oracles)
     return Reproduced(table(worlds), {**about, "worlds": worlds})
 
@@ -211,6 +212,9 @@ def of_world(
         pieces[TEACHER] = [piece for job, piece in found.items() if job.name == TEACHER]
     theirs = [found[job] for job in oracles_of(world, scale, best_seed(world, found))]
     there = held_to_oracles(pieces, theirs, scale.unmet_episodes)
+    if WORLDS[world].success is not None:
+        homes = {arm: [{"unmet": piece["unmet_successes"]} for piece in those] for arm, those in pieces.items()}
+        there["success"] = held_to_oracles(homes, [row["successes"] for row in theirs], scale.unmet_episodes)
     inside = {arm: {"target": row[INSIDE]} for arm, row in there["arms"].items()}
     taken = {"from_scratch": scale.alone, "gone_on": scale.further}
     return {**summary, "unmet": {**there, "oracle_steps": taken, "order": compared(inside, pairs or [])}}
@@ -272,13 +276,12 @@ def measured(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
     for seed in TARGETS:
         there = Target(partial(target, f"{world.target}:{seed}"), ledger, play)
         met.extend(there.run(key_home, greedy, params, scale.episodes, "evaluation"))
-    robots = unmet(home, world, scale.unmet)
     return {
         "home": returns(played),
         "target": returns(met),
         "home_successes": successes(world, played),
         "target_successes": successes(world, met),
-        "unmet": {part: on_each(job.seed, home, greedy, params, robots[part], scale) for part in UNMET},
+        **on_unmet(job, home, greedy, params, scale),
     }
 
 
@@ -286,8 +289,7 @@ def measured_teacher(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
     """Trains a teacher and says what it is worth on the unmet robots, whose dynamics it is told."""
     world, home = WORLDS[job.world], family(WORLDS[job.world].family)
     greedy, params = played_by(*learnt(job, home, scale.amount(job.world), folder))
-    robots = unmet(home, world, scale.unmet)
-    return {"unmet": {part: on_each(job.seed, told(home), greedy, params, robots[part], scale) for part in UNMET}}
+    return on_unmet(job, known(home, world), greedy, params, scale)
 
 
 def measured_oracle(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
@@ -311,7 +313,14 @@ def measured_oracle(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
         "random": (nobody, {}),
         "still": (still, zeros),
     }
-    worths = {name: on_each(job.seed, home, who, params, one, scale)[0] for name, (who, params) in players.items()}
+    met = {name: on_each(job, home, who, params, one, scale) for name, (who, params) in players.items()}
+    worths = with_oracle({name: of_all[0] for name, (of_all, _) in met.items()})
+    ends = {name: of_all[0] for name, (_, of_all) in met.items() if of_all is not None}
+    return {**worths, "successes": with_oracle(ends) if ends else None}
+
+
+def with_oracle(worths: Mapping[str, float]) -> dict[str, float]:
+    """Adds the oracle of a robot, who is the best there."""
     return {"oracle": max(worths[name] for name in BEST), **worths}
 
 
@@ -320,12 +329,29 @@ def played_by(policy: Any, params: Params) -> tuple[Policy, Params]:
     return dataclasses.replace(policy, deterministic=True), params
 
 
-def on_each(seed: int, home: TaskFamily, policy: Any, params: Params, robots: Task, scale: Scale) -> list[float]:
-    """Returns the mean return on each of some robots: every policy of a seed meets the same episodes."""
+def on_unmet(job: Job, home: TaskFamily, policy: Any, params: Params, scale: Scale) -> dict[str, Any]:
+    """Returns what a policy is worth on each unmet robot, by part, and how often it succeeds there, or None."""
+    robots = unmet(home, WORLDS[job.world], scale.unmet)
+    met = {part: on_each(job, home, policy, params, robots[part], scale) for part in UNMET}
+    ends = {part: shares for part, (_, shares) in met.items() if shares is not None}
+    return {"unmet": {part: worths for part, (worths, _) in met.items()}, "unmet_successes": ends or None}
+
+
+def on_each(
+    job: Job, home: TaskFamily, policy: Any, params: Params, robots: Task, scale: Scale
+) -> tuple[list[float], list[float] | None]:
+    """Returns the mean return on each of some robots, and the share of episodes that succeed where there is such.
+
+    Every policy of a seed meets the same episodes.
+    """
     count = len(jax.tree.leaves(robots)[0])
-    key = key_of(seed, "unmet")
-    found = evaluate(key, home, policy, params, robots, count * scale.unmet_episodes, randomized=True)
-    return found.episode_return.reshape(scale.unmet_episodes, count).mean(axis=0).tolist()
+    episodes = play(key_of(job.seed, "unmet"), home, policy, params, robots, count * scale.unmet_episodes)
+    ends = succeeded(WORLDS[job.world], episodes)
+
+    def each(values: Sequence[float]) -> list[float]:
+        return np.reshape(values, (scale.unmet_episodes, count)).mean(axis=0).tolist()
+
+    return each(returns(episodes)), None if ends is None else each(ends)
 
 
 def returns(episodes: Sequence[Rollout]) -> list[float]:
@@ -333,9 +359,15 @@ def returns(episodes: Sequence[Rollout]) -> list[float]:
     return [float(episode.reward.sum(dtype=np.float64)) for episode in episodes]
 
 
-def successes(world: World, episodes: Sequence[Rollout]) -> int | None:
-    """Returns in how many episodes the object ended near the goal, as the last observation has them."""
+def succeeded(world: World, episodes: Sequence[Rollout]) -> list[bool] | None:
+    """Returns whether the object ended near the goal, of each episode, as its last observation has them."""
     if world.success is None:
         return None
     ends = np.array([np.asarray(episode.next_obs)[-1, 0] for episode in episodes])
-    return int((np.linalg.norm(ends[:, OBJECT] - ends[:, GOAL], axis=1) < world.success).sum())
+    return (np.linalg.norm(ends[:, OBJECT] - ends[:, GOAL], axis=1) < world.success).tolist()
+
+
+def successes(world: World, episodes: Sequence[Rollout]) -> int | None:
+    """Returns in how many episodes the object ended near the goal."""
+    ends = succeeded(world, episodes)
+    return None if ends is None else sum(ends)

@@ -1,8 +1,9 @@
-"""How each policy of Peng's study learns: a teacher that is told everything, and students with their memories.
+"""How each policy of Peng's study learns: a teacher that knows more, and students with their memories.
 
 What limits a policy for all robots is first to find a gait for them, and only then to find out which robot it is. A
-teacher is told the dynamics, so its learning has the first difficulty alone; students have the second alone, and all
-students of a seed have one teacher, so that what their memories are worth is not drowned in what its seeds differ by.
+teacher is told what its world hides, so its learning has the first difficulty alone; students have the second alone,
+and all students of a seed have one teacher, so that what their memories are worth is not drowned in what its seeds
+differ by.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from headstart.experiments.peng_lessons import schooled
-from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of, practice_of
+from headstart.experiments.peng_worlds import WORLDS, Arm, World, distribution_of, practice_of
 from headstart.experiments.sources import SOURCE, key_of, recalled
 from headstart.learn.averaged import Averaged
 from headstart.learn.distillation import Distillation
@@ -26,11 +27,12 @@ from headstart.nets.unroll import MemoryPolicy
 from headstart.run import sealed
 from headstart.run.train import Training, train
 from headstart.spaces import ParameterSpace
-from headstart.tasks.mujoco.informed import SEEN, Informed
+from headstart.tasks.mujoco.exact import Exact
+from headstart.tasks.mujoco.informed import SEEN, TOLD, Informed
 from headstart.types import Learner, ObservationSpace, Params, State, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64
-FORMAT = 5  # of what is kept: a number for each way in which the arms of any size have learnt
+FORMAT = 6  # of what is kept: a number for each way in which the arms of any size have learnt
 # A policy of 64-64 units that is told the dynamics is worth no more than one that is not; with these it is worth much
 # more (one seed, docs/log.md). The recurrent one is the paper's: 128 units in every layer.
 HIDDEN, UNITS = (256, 256), 128
@@ -83,27 +85,28 @@ def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[St
     Without randomization there is nothing to be told: that policy learns as a teacher does, for as many steps as a
     teacher and its student together. Where there are no teachers every policy learns by itself, on its own rollouts.
     """
-    tasks, teacher = distribution_of(home, WORLDS[job.world], job.arm), teacher_of(job)
-    practice = practice_of(home, WORLDS[job.world])
+    world, teacher = WORLDS[job.world], teacher_of(job)
+    tasks, practice = distribution_of(home, world, job.arm), practice_of(home, world)
     if not amount.taught:
         learner = reinforced(job, home, amount.steps)
         learn = partial(practised, job, practice, learner, tasks, amount.steps)
         return learner.policy, kept_params(job, learner, amount.steps, folder, lambda: learner.params(learn()))
     if not job.arm.randomized:
-        return well_learnt(job, practice, tasks, amount.steps + amount.taught, folder)
+        return well_learnt(job, home, practice, tasks, amount.steps + amount.taught, folder)
     if job == teacher:
-        return well_learnt(job, told(practice), tasks, amount.steps, folder)
+        return well_learnt(job, known(home, world), known(practice, world), tasks, amount.steps, folder)
     expert, params = learnt(teacher, home, amount, folder)
     student = dataclasses.replace(policy_of(job.arm.memory, home.observation, home), initial_std=EXPLORATION)
     updates = -(-amount.taught // (Distillation.envs * ROLLOUT_STEPS))
-    lessons = Distillation(student=student, teacher=expert, entry=SEEN, decay=updates)
+    asked = TOLD if world.teaching == "lessons" else None  # who learnt from replay saw both
+    lessons = Distillation(student=student, teacher=expert, entry=SEEN, asked=asked, decay=updates)
     fresh = lessons.init(key_of(job.seed, job.name))._replace(teacher=params)
-    learn = partial(practised, job, told(home), lessons, tasks, amount.taught, fresh)
+    learn = partial(practised, job, shown(home, world), lessons, tasks, amount.taught, fresh)
     return student, kept_params(job, lessons, amount.taught, folder, lambda: lessons.params(learn()))
 
 
 def well_learnt(
-    job: Job, practice: Any, tasks: TaskDistribution, steps: int, folder: Path
+    job: Job, home: Any, practice: Any, tasks: TaskDistribution, steps: int, folder: Path
 ) -> tuple[StochasticPolicy, Params]:
     """Learns as a teacher of its world does, from replay or in lessons: who teaches, and who has no teacher."""
     if WORLDS[job.world].teaching == "replay":
@@ -112,7 +115,7 @@ def well_learnt(
             job, learner, steps, folder, lambda: learner.mean(practised(job, practice, learner, tasks, steps))
         )
     pupil = reinforced(job, practice, steps)
-    learn = partial(schooled, key_of(job.seed, job.name), practice, pupil, tasks, steps)
+    learn = partial(schooled, key_of(job.seed, job.name), home, practice, pupil, tasks, steps)
     return pupil.policy, kept_params(job, pupil, steps, folder, learn)
 
 
@@ -175,8 +178,20 @@ def policy_of(memory: MemoryName, observation: ObservationSpace, home: TaskFamil
     return dataclasses.replace(policy, memory=UNITS, branch=UNITS, hidden=(UNITS,))
 
 
-def told(home: Any) -> Any:
-    """Returns the same worlds with what their simulator knows beside what is seen."""
+def known(home: Any, world: World) -> Any:
+    """Returns the same worlds as a teacher knows them.
+
+    From replay it learns with all that the simulator knows beside what is seen. On its own rollouts, which a few dozen
+    robots are in, it learns those by heart by their dynamics, and pushes worse on all others than who is not told them:
+    there it is to know where everything is, and nothing else (docs/log.md, "Told less, the pusher's teacher pushes").
+    """
+    return Exact(family=home) if world.teaching == "lessons" else Informed(family=home)
+
+
+def shown(home: Any, world: World) -> Any:
+    """Returns the same worlds with what a teacher knows beside what is seen: where students learn."""
+    if world.teaching == "lessons":
+        return Informed(family=home, waiting=0, tells_dynamics=False)
     return Informed(family=home)
 
 

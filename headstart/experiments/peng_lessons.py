@@ -3,7 +3,8 @@
 From replay, as the hopper's, a pusher's teacher learns to hold its hand beside the puck (docs/log.md, "A puck that can
 be pushed"): on robots that differ nothing that it finds pays on all. Where there is one robot, pushing is found; who
 pushes goes on pushing where the ranges open. Each lesson learns from its own rollouts; the second one's are longer and
-its minibatches larger, for what single robots teach by chance outweighs otherwise what they have in common.
+its minibatches larger, for what single robots teach by chance outweighs otherwise what they have in common. The first
+is paid as Gymnasium pays: where effort is cheap the hand flails, and whether it finds the puck is a matter of chance.
 
 Source: the order of lessons, lecture slide "Curriculum learning"; Bengio et al. 2009, "Curriculum learning".
 """
@@ -14,13 +15,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Key
 
 from headstart.learn.recurrent_ppo import RecurrentPPO
 from headstart.run.train import Training, train
 from headstart.tasks.fixed import Fixed
-from headstart.tasks.mujoco.informed import Informed
 from headstart.types import Params, TaskDistribution
 
 
@@ -40,16 +39,20 @@ class Lesson(NamedTuple):
 
 FIRST_SHARE = 0.2  # of the steps
 FIRST = Lesson(64, {"minibatch_size": 256, "epochs": 8})
-SECOND = Lesson(256, {"minibatch_size": 1024, "epochs": 6, "entropy_coefficient": 1e-3}, std=0.12)
-DRAWS = 4096  # robots by which the scale of dynamics is told
+SECOND = Lesson(
+    256, {"minibatch_size": 1024, "epochs": 6, "entropy_coefficient": 1e-3, "learning_rate": 2e-4}, std=0.12
+)
 
 
-def schooled(key: Key[Array, ""], home: Any, learner: RecurrentPPO, tasks: TaskDistribution, steps: int) -> Params:
+def schooled(
+    key: Key[Array, ""], home: Any, practice: Any, learner: RecurrentPPO, tasks: TaskDistribution, steps: int
+) -> Params:
     """Learns for so many steps, a fifth of them on the plain robot, and returns the policy's parameters.
 
     Args:
         key: of everything that is drawn.
-        home: where. Who is told the dynamics (`Informed`) sees them last.
+        home: where the first lesson is.
+        practice: where the second one is: the same, but for what is paid.
         learner: with the settings that both lessons share.
         tasks: of the second lesson.
         steps: environment steps of both.
@@ -57,10 +60,8 @@ def schooled(key: Key[Array, ""], home: Any, learner: RecurrentPPO, tasks: TaskD
     keys = jax.random.split(key)
     first = int(steps * FIRST_SHARE)
     state = taught(keys[0], home, settled(learner, FIRST, first), Fixed(task=home.task()), FIRST, first)
-    if isinstance(home, Informed):
-        state = state._replace(params=opened(keys[1], state.params, tasks, tuple(home.dynamics)))
     last = settled(learner, SECOND, steps - first)
-    return taught(keys[1], home, last, tasks, SECOND, steps - first, begun(last, state, SECOND)).params
+    return taught(keys[1], practice, last, tasks, SECOND, steps - first, begun(last, state, SECOND)).params
 
 
 def settled(learner: RecurrentPPO, lesson: Lesson, steps: int) -> RecurrentPPO:
@@ -94,21 +95,3 @@ def taught(
     for progress in train(training, run, steps):
         run = progress.run
     return run.learner
-
-
-def opened(key: Key[Array, ""], params: Params, tasks: TaskDistribution, names: tuple[str, ...]) -> Params:
-    """Prepares a policy that has seen one robot for others, by what it is told last: the dynamics of those `names`.
-
-    A normaliser divides by what it has seen vary. Dynamics that did not vary would come out at the ends of its range as
-    soon as they do, into weights that nothing has taught: so it is given their scale, and they begin at zero.
-    """
-    drawn, count = tasks.sample(key, tasks.init(key), DRAWS).dynamics, len(names)
-    told = np.stack([np.broadcast_to(np.asarray(drawn[name], np.float64), DRAWS) for name in names], axis=1)
-    seen, weight = params["normalizer"], params["actor"]["hidden_0"]["weight"]
-    seen = {
-        **seen,
-        "mean": seen["mean"].at[-count:].set(jnp.asarray(told.mean(axis=0), jnp.float32)),
-        "var": seen["var"].at[-count:].set(jnp.asarray(told.var(axis=0), jnp.float32)),
-    }
-    first = {**params["actor"]["hidden_0"], "weight": weight.at[-count:].set(0.0)}
-    return {**params, "normalizer": seen, "actor": {**params["actor"], "hidden_0": first}}

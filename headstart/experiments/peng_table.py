@@ -95,7 +95,14 @@ def on_robots(found: Mapping[str, Any]) -> list[str]:
         cells = [spread(arm[part], ".1f") for part in UNMET]
         cells += ["-" if arm[of] is None else spread(arm[of], ".0%") for of in ("share", "share_of_scratch")]
         rows.append(f"{name:20}" + "".join(f"{cell:>28}" for cell in cells))
-    return [*rows, judged(found)]
+    if "success" not in found:
+        return [*rows, judged(found)]
+    rows.append(f"{'':20}" + "".join(f"{head:>28}" for head in ("successes inside", "successes outside", heads[2])))
+    for name, arm in found["success"]["arms"].items():
+        cells = [spread(arm[part], ".0%") for part in UNMET]
+        cells.append("-" if arm["share"] is None else spread(arm["share"], ".0%"))
+        rows.append(f"{name:20}" + "".join(f"{cell:>28}" for cell in cells))
+    return [*rows, judged(found), judged(found["success"], "of the oracle's successes there")]
 
 
 def spread(interval: Mapping[str, float], digits: str) -> str:

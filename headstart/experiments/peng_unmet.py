@@ -81,7 +81,7 @@ def share(
     )
 
 
-def judged(found: Mapping[str, Any]) -> str:
+def judged(found: Mapping[str, Any], what: str = "of the oracle inside the ranges") -> str:
     """Says whether, inside of the ranges, memory is worth nearly an oracle where no randomization is worth little."""
     shares = {name: arm["share"] for name, arm in found["arms"].items()}
     if None in shares.values():
@@ -90,4 +90,4 @@ def judged(found: Mapping[str, Any]) -> str:
     best, plain = shares[name]["value"], shares["no randomization"]["value"]
     said = "met" if best >= ENOUGH and plain <= LITTLE else "not met"
     ours, theirs = f"{best:.0%} (goal: {ENOUGH:.0%})", f"{plain:.0%} (goal: at most {LITTLE:.0%})"
-    return f"of the oracle inside the ranges: {name} {ours}, no randomization {theirs}: {said}"
+    return f"{what}: {name} {ours}, no randomization {theirs}: {said}"

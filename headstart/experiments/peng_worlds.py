@@ -23,6 +23,7 @@ from headstart.types import Task, TaskDistribution, TaskFamily
 FACTORS = ("mass:*", "damping:*", "friction:floor", "gear:*")  # of Table I, whose powers are taken
 LATENCY = (0.0, 2.0)  # control steps, drawn for each episode; their robot's own latency is not in their table
 INSIDE, OUTSIDE = UNMET = ("interpolation", "extrapolation")
+TOLD_OF = {"replay": "the dynamics", "lessons": "where everything is"}  # to teachers who learn so
 FROZEN = 1710  # the seed of the robots that no policy trains on
 
 
@@ -85,7 +86,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "pusher": World(
             family="pusher_puck",
             target="shifted-pusher-puck",
-            share=0.5,
+            share=0.3,
             groups={**COMMON, "object": ("mass:object", "damping:obj_slide*")},
             initial_std=0.3,
             discount=0.98,

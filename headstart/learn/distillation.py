@@ -76,7 +76,8 @@ class Distillation:
         student: what is learnt.
         teacher: who is asked; its memory, if it has one, follows what the student does.
         envs: how many environments a rollout has.
-        entry: which entry of the observation the student sees; None: all of it, as its teacher does.
+        entry: which entry of the observation the student sees; None: all of it.
+        asked: which entry its teacher is asked about; None: all of it.
         epochs: passes over each rollout.
         minibatch_envs: environments of one gradient step, each with its whole rollout.
         learning_rate: of Adam.
@@ -88,6 +89,7 @@ class Distillation:
     teacher: StochasticPolicy
     envs: int = 64
     entry: str | None = None
+    asked: str | None = None
     epochs: int = 4
     minibatch_envs: int = 16
     learning_rate: float = 1e-3
@@ -112,7 +114,10 @@ class Distillation:
         """Who acts while learning: the student, wherever its teacher sees more."""
         if self.entry is None:
             return self.student
-        return ViewPolicy(policy=self.student, entry=self.entry, observation=self.teacher.observation)
+        shown = self.teacher.observation
+        if self.asked is not None:
+            shown = {self.entry: self.student.observation, self.asked: shown}
+        return ViewPolicy(policy=self.student, entry=self.entry, observation=shown)
 
     def init(self, key: Key[Array, ""]) -> DistillationState:
         key_student, key_teacher = jax.random.split(key)
@@ -143,8 +148,9 @@ class Distillation:
             count = batch.reward.shape[1]
             raise InputError(f"Distillation(envs={self.envs}) was given a rollout of {count} environments")
         obs, action = blank(batch.valid, (batch.obs, batch.action))
-        told = unroll(self.teacher, state.teacher, state.teacher_memory, obs, action, batch.first)
-        seen, weight = obs if self.entry is None else obs[self.entry], batch.valid.astype(jnp.float32)
+        seen, shown = (obs if entry is None else obs[entry] for entry in (self.entry, self.asked))
+        told = unroll(self.teacher, state.teacher, state.teacher_memory, shown, action, batch.first)
+        weight = batch.valid.astype(jnp.float32)
         after = unroll(self.student, state.params, state.memory, seen, action, batch.first).last
         lesson = Lesson(seen, action, batch.first, self._wanted(told.distribution), weight)
         rate = decayed(self.learning_rate, state.updates, decay)

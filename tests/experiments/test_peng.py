@@ -138,6 +138,7 @@ def test_an_arm_is_trained_and_meets_every_target_without_learning_from_it(tmp_p
     assert len(piece["home"]) == len(piece["target"]) == len(peng.TARGETS)
     assert np.isfinite(piece["target"]).all() and piece["target_successes"] in range(4)
     assert {part: len(found) for part, found in piece["unmet"].items()} == {"interpolation": 1, "extrapolation": 1}
+    assert {part: len(found) for part, found in piece["unmet_successes"].items()} == dict.fromkeys(piece["unmet"], 1)
     counts = Ledger(path=tmp_path / "ledger-pusher-recurrent-0.json", budget=0).counts()
     assert counts.evaluation_episodes == len(peng.TARGETS) and counts.budgeted_episodes == 0
 
@@ -155,7 +156,9 @@ def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp
     assert {part: len(found) for part, found in teacher["unmet"].items()} == {"interpolation": 1, "extrapolation": 1}
     job = Job("hopper", "oracle 0", peng.ORACLE, 0, 0)
     piece = measured_oracle(job, SCALES["tiny"], tmp_path)
-    assert sorted(piece) == sorted(peng_unmet.ALONE) and np.isfinite(list(piece.values())).all()
+    assert piece["successes"] is None and teacher["unmet_successes"] is None, "there is nothing to succeed in"
+    assert sorted(piece) == sorted((*peng_unmet.ALONE, "successes"))
+    assert np.isfinite([piece[name] for name in peng_unmet.ALONE]).all()
     assert piece["oracle"] == max(piece["from_scratch"], piece["gone_on"], piece["brought"])
     assert sorted(place.name for place in (tmp_path / f"learners-{peng_learning.FORMAT}").iterdir()) == [
         "hopper-recurrent-0",
@@ -165,6 +168,50 @@ def test_an_oracle_learns_and_is_held_to_who_learnt_nothing_on_its_own_robot(tmp
     assert not np.array_equal(brought, further), "who goes on learns something"
     assert measured_oracle(job, SCALES["tiny"], tmp_path) == piece
     assert learnt_anew == ["teacher", "recurrent", *4 * ["oracle 0"]], "what others go on from was kept"
+
+
+def test_who_succeeds_on_which_robot_is_counted_robot_by_robot(monkeypatch):
+    ends = iter([0.0, 9.0, 0.0, 0.0, 9.0, 9.0])  # two robots, three episodes on each, robot by robot in turn
+    monkeypatch.setattr(peng, "play", lambda *given: [None] * 6)
+    monkeypatch.setattr(peng, "returns", lambda episodes: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    monkeypatch.setattr(peng, "succeeded", lambda world, episodes: [next(ends) < 0.07 for _ in episodes])
+    scale, two = dataclasses.replace(SCALES["tiny"], unmet_episodes=3), Task({"mass:tips_arm": np.ones(2)}, {})
+    worths, shares = peng.on_each(Job("pusher", "history", ARMS["history"], 0), None, None, {}, two, scale)
+    assert worths == [3.0, 4.0] and shares == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_an_oracle_is_the_best_on_its_robot():
+    assert peng.with_oracle({"from_scratch": 1.0, "gone_on": 3.0, "brought": 2.0, "random": 9.0}) == {
+        "oracle": 3.0,
+        "from_scratch": 1.0,
+        "gone_on": 3.0,
+        "brought": 2.0,
+        "random": 9.0,
+    }
+
+
+def test_of_what_can_succeed_successes_are_held_to_the_oracles_too():
+    ends = {"interpolation": [0.5, 0.7], "extrapolation": [0.1, 0.1]}
+    piece = {
+        "home": [1.0],
+        "target": [1.0],
+        "home_successes": 1,
+        "target_successes": 1,
+        "unmet": {"interpolation": [-2.0, -2.0], "extrapolation": [-9.0, -9.0]},
+        "unmet_successes": ends,
+    }
+    scale = dataclasses.replace(SCALES["tiny"], unmet=2)
+    found = {Job("pusher", name, arm, 0): piece for name, arm in ARMS.items()}
+    found[teacher_of(Job("pusher", "recurrent", ARMS["recurrent"], 0))] = piece
+    alone = {"oracle": 0.8, "from_scratch": 0.0, "gone_on": 0.8, "brought": 0.6, "random": 0.0, "still": 0.0}
+    found |= dict.fromkeys(peng.oracles_of("pusher", scale, 0), {**ALONE, "successes": alone})
+    summary = peng.of_world("pusher", found, ARMS, scale, None, True)["unmet"]
+    assert summary["success"]["arms"]["recurrent"]["share"]["value"] == pytest.approx(0.6 / 0.8)
+    assert summary["success"]["arms"]["teacher"]["extrapolation"]["value"] == pytest.approx(0.1)
+    said = on_robots(summary)
+    assert "75%" in said[-7] + said[-6] and said[-1].startswith("of the oracle's successes there: recurrent 75%")
+    of_hopper = {job._replace(world="hopper"): piece for job, piece in found.items()}
+    assert "success" not in peng.of_world("hopper", of_hopper, ARMS, scale, None, True)["unmet"]
 
 
 def test_oracles_go_on_from_the_seed_that_is_worth_most_in_its_own_simulation():

@@ -119,6 +119,23 @@ def test_the_loss_by_hand():
     assert after.params["normalizer"]["count"] == 6 * ENVS
 
 
+def test_a_teacher_may_be_asked_about_one_entry_only():
+    class Literal(Knowing):
+        """Knows the same, and sees nothing but it."""
+
+        def encode(self, params, obs):
+            return obs
+
+        def distribution(self, params, carry, obs):
+            return super().distribution(params, carry, {"told": obs})
+
+    whole = lessons(GRU)
+    part = dataclasses.replace(whole, teacher=Literal(observation=SHOWN["told"]), asked="told")
+    assert dict(part.policy.observation) == dict(whole.policy.observation)
+    one, other = (learnt(each, 2) for each in (whole, part))
+    jax.tree.map(np.testing.assert_array_equal, one.params, other.params)
+
+
 def test_memories_are_those_that_the_seam_holds():
     learner = lessons(GRU)
     state = learner.init(KEY)

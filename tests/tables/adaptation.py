@@ -9,6 +9,7 @@ from headstart.maths.statistics import paired_difference
 from tests.tables import result, spread
 from tests.tables.transfer import rows_of, title_of
 
+SUCCESSES = "Of the oracles' successes inside"
 PLAIN = "no randomization"
 # ways of the same study on the same robots, whose oracles count too
 EARLIER = {"hopper": ("by_themselves", "taught_by_ppo", "one_million"), "pusher": ()}
@@ -135,7 +136,9 @@ def of_world(world, found):
     for name in [name for name in unmet["arms"] if name not in one["arms"]]:  # a teacher, where there was one
         there = unmet["arms"][name]
         near, far = (spread({"iqm": there[part]["value"], **there[part]}) for part in unmet["robots"])
-        lines.append(f"| {name}, told the dynamics |  |  | {near} | {percent(there['share'])} | {far} |")
+        lines.append(
+            f"| {name}, told {one.get('told', 'the dynamics')} |  |  | {near} | {percent(there['share'])} | {far} |"
+        )
     on_targets, inside = ordered(one["order"]), ordered(unmet["order"])
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each; "
     said += f"{unmet['episodes']} on each robot"
@@ -150,21 +153,37 @@ def of_world(world, found):
         "",
         f"Paired by seed, on the targets: {on_targets}. Inside: {inside}. {judged(unmet).capitalize()}. "
         f"A share is of what the oracles gain over {base}.",
-        *at_the_goal(one["arms"]),
+        *at_the_goal(one["arms"], unmet.get("success")),
         *harder(world, unmet),
         "",
         made,
     ]
 
 
-def at_the_goal(arms):
-    """Yields in how many episodes there was a success, where there is something to succeed in."""
+def at_the_goal(arms, unmet):
+    """Yields in how many episodes there was a success, where there is something to succeed in.
+
+    Args:
+        arms: of the study.
+        unmet: successes on robots that were never met, as `held_to_oracles` sums them up; None: not counted.
+    """
     if not all("success" in arm["target"] for arm in arms.values()):
         return
     places = {"target": "On Gymnasium's targets", "home": "in the randomized simulation"}
     said = (f"{called} {each(arms, place)}" for place, called in places.items())
     yield ""
     yield f"The object ends within 0.07 m of the goal. {'; '.join(said)}."
+    if unmet is None:
+        return
+    near, far = (
+        ", ".join(f"{arm} {percent(of[part])}" for arm, of in unmet["arms"].items()) for part in unmet["robots"]
+    )
+    oracles, nobody = np.mean(unmet["oracle"]), who_learnt_nothing(unmet).mean()
+    yield ""
+    yield (
+        f"On the robots inside: {near}; their oracles {oracles:.0%}, who learnt nothing {nobody:.0%}. Outside: {far}. "
+        f"{judged(unmet, SUCCESSES)}."
+    )
 
 
 def each(arms, place):

@@ -1,6 +1,7 @@
 """MuJoCo worlds: Gymnasium's robots, batched, with dynamics, direction and speed as tasks."""
 
 from headstart.tasks.mujoco.ant import Ant, ant_narrow_hallway, ant_run, ant_u_maze, ant_wide_hallway
+from headstart.tasks.mujoco.exact import Exact
 from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.mujoco.half_cheetah import HalfCheetah, half_cheetah_backward, half_cheetah_run
 from headstart.tasks.mujoco.hopper import Hopper, hopper_euler
@@ -13,6 +14,7 @@ from headstart.tasks.mujoco.walker2d import Walker2d, walker2d_euler
 __all__ = [
     "ALL",
     "Ant",
+    "Exact",
     "HalfCheetah",
     "Hopper",
     "Informed",

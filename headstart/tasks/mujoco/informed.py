@@ -24,6 +24,7 @@ class Informed(Wrapper):
     Attributes:
         family: the worlds.
         waiting: how many of the latest actions are told.
+        tells_dynamics: whether these are told too.
 
     Source: Pinto et al. 2018 (arXiv 1710.06542) and Peng et al. 2018 (arXiv 1710.06537) for critics that are told;
     Chen et al. 2019, "Learning by cheating", and Lee et al. 2020 (Science Robotics 5) for teachers.
@@ -31,6 +32,7 @@ class Informed(Wrapper):
 
     family: MujocoFamily
     waiting: int = 3
+    tells_dynamics: bool = True
 
     @property
     def turn(self) -> AbstractContextManager[Any]:
@@ -44,7 +46,8 @@ class Informed(Wrapper):
     @property
     def observation(self) -> dict[str, Box]:
         seen, (actions,) = self.family.observation, self.family.action.shape
-        return {SEEN: seen, TOLD: Box((seen.shape[0] + self.waiting * actions + len(self.dynamics),))}
+        dynamics = len(self.dynamics) * self.tells_dynamics
+        return {SEEN: seen, TOLD: Box((seen.shape[0] + self.waiting * actions + dynamics,))}
 
     @property
     def action(self) -> Box:
@@ -52,7 +55,8 @@ class Informed(Wrapper):
 
     def observe(self, state: WorldState) -> dict[str, np.ndarray]:
         latest = state.queue[:, : self.waiting].reshape(len(state.queue), -1)
-        known = np.concatenate([self.family.exact(state), latest, state.dynamics], axis=1)
+        dynamics = state.dynamics[:, : None if self.tells_dynamics else 0]
+        known = np.concatenate([self.family.exact(state), latest, dynamics], axis=1)
         return {SEEN: self.family.observe(state), TOLD: known}
 
     def foresee(self, seeds: Any, state: WorldState) -> None:

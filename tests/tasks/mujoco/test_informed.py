@@ -8,7 +8,7 @@ import pytest
 
 from headstart.data.collect import begin, collect
 from headstart.nets.random_actions import RandomActions
-from headstart.tasks.mujoco import Informed
+from headstart.tasks.mujoco import Exact, Informed
 from tests.tasks.mujoco.playing import HOPPER, PUSHER, actions_of, play, spread
 
 KEY = jax.random.key(0)
@@ -48,6 +48,19 @@ def test_what_is_told_is_the_truth():
     quiet = tasks._replace(dynamics={**tasks.dynamics, "noise:observation": 0 * noise})
     state = told.reset(np.arange(4), told.start(4), quiet, np.ones(4, bool))
     np.testing.assert_array_equal(told.observe(state)["told"][:, :11], told.observe(state)["seen"])
+
+
+def test_of_all_that_is_known_as_much_is_told_as_is_asked_for():
+    brief, tasks = Informed(family=HOPPER, waiting=0, tells_dynamics=False), spread(HOPPER, 3)
+    noise = np.full(3, 0.5, np.float32)
+    tasks = tasks._replace(dynamics={**tasks.dynamics, "noise:observation": noise})
+    state = HOPPER.reset(np.arange(3), HOPPER.start(3), tasks, np.ones(3, bool))
+    exact = Exact(family=HOPPER)
+    assert brief.observation == {"seen": HOPPER.observation, "told": HOPPER.observation}
+    assert exact.observation == HOPPER.observation and exact.name == "hopper, exact" and exact.action == HOPPER.action
+    np.testing.assert_array_equal(brief.observe(state)["told"], HOPPER.exact(state))
+    np.testing.assert_array_equal(exact.observe(state), HOPPER.exact(state))
+    assert np.abs(exact.observe(state) - HOPPER.observe(state)).max() > 0.01
 
 
 def test_a_state_of_the_family_is_one_of_the_informed_family():
