@@ -204,7 +204,7 @@ def test_of_what_can_succeed_successes_are_held_to_the_oracles_too():
     found = {Job("pusher", name, arm, 0): piece for name, arm in ARMS.items()}
     found[teacher_of(Job("pusher", "recurrent", ARMS["recurrent"], 0))] = piece
     alone = {"oracle": 0.8, "from_scratch": 0.0, "gone_on": 0.8, "brought": 0.6, "random": 0.0, "still": 0.0}
-    found |= dict.fromkeys(peng.oracles_of("pusher", scale, 0), {**ALONE, "successes": alone})
+    found |= {job: {**ALONE, "successes": alone} for job in peng.oracles_of("pusher", scale, 0)}
     summary = peng.of_world("pusher", found, ARMS, scale, None, True)["unmet"]
     assert summary["success"]["arms"]["recurrent"]["share"]["value"] == pytest.approx(0.6 / 0.8)
     assert summary["success"]["arms"]["teacher"]["extrapolation"]["value"] == pytest.approx(0.1)
