@@ -4,8 +4,10 @@ import numpy as np
 
 from headstart.experiments import peng_unmet
 from headstart.experiments.peng_unmet import judged, who_learnt_nothing
-from headstart.experiments.peng_worlds import INSIDE
+from headstart.experiments.peng_worlds import INSIDE, WORLDS
+from headstart.experiments.peng_worlds import unmet as unmet_robots
 from headstart.maths.statistics import paired_difference
+from headstart.tasks.catalogue import family
 from tests.tables import result, spread
 from tests.tables.transfer import rows_of, title_of
 
@@ -155,6 +157,7 @@ def of_world(world, found):
         f"A share is of what the oracles gain over {base}.",
         *at_the_goal(one["arms"], unmet.get("success")),
         *harder(world, unmet),
+        *by_latency(world, unmet),
         "",
         made,
     ]
@@ -216,6 +219,27 @@ def harder(world, unmet):
         f"The oracles of this study gain {np.mean(np.array(unmet['oracle']) - nobody):,.0f}{others}: "
         f"{', '.join(f'{arm} {said}' for arm, said in held_to.items())}."
     )
+
+
+def by_latency(world, unmet):
+    """Yields what the two ends of the order are worth on robots inside, by the latency that was drawn for them."""
+    home, robots = family(WORLDS[world].family), unmet["robots"][INSIDE]
+    delays = np.asarray(unmet_robots(home, WORLDS[world], robots)[INSIDE].dynamics["delay:action"])
+    groups = {f"{delay:.0f}": delays == delay for delay in np.unique(delays)}
+    steps = ", ".join(f"{delay} ({group.sum()} robots)" for delay, group in groups.items())
+    said = on_groups(unmet["arms"], groups, ",.0f")
+    said += f". Successes: {on_groups(unmet['success']['arms'], groups, '.0%')}" if "success" in unmet else ""
+    yield ""
+    yield f"Inside, by latency, in control steps {steps}: {said}."
+
+
+def on_groups(arms, groups, digits):
+    """Writes the mean of the two ends of the order on groups of robots."""
+    said = []
+    for arm in ("recurrent", PLAIN):
+        each = np.mean(arms[arm][INSIDE]["per_robot"], axis=0)
+        said.append(f"{arm} {', '.join(format(each[group].mean(), digits) for group in groups.values())}")
+    return "; ".join(said)
 
 
 def ablation():
