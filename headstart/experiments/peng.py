@@ -286,7 +286,7 @@ def measured(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
 
 
 def measured_teacher(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
-    """Trains a teacher and says what it is worth on the unmet robots, whose dynamics it is told."""
+    """Trains a teacher and says what it is worth on the unmet robots, being told there what it was told."""
     world, home = WORLDS[job.world], family(WORLDS[job.world].family)
     greedy, params = played_by(*learnt(job, home, scale.amount(job.world), folder))
     return on_unmet(job, known(home, world), greedy, params, scale)

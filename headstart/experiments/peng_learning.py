@@ -181,9 +181,10 @@ def policy_of(memory: MemoryName, observation: ObservationSpace, home: TaskFamil
 def known(home: Any, world: World) -> Any:
     """Returns the same worlds as a teacher knows them.
 
-    From replay it learns with all that the simulator knows beside what is seen. On its own rollouts, which a few dozen
-    robots are in, it learns those by heart by their dynamics, and pushes worse on all others than who is not told them:
-    there it is to know where everything is, and nothing else (docs/log.md, "Told less, the pusher's teacher pushes").
+    From replay it learns with all that the simulator knows beside what is seen. On its own rollouts, which some two
+    hundred robots are in, it learns those by heart by their dynamics, and pushes worse on all others than who is not
+    told them: there it is to know where everything is, and nothing else (docs/log.md, "Told less, the pusher's teacher
+    pushes").
     """
     return Exact(family=home) if world.teaching == "lessons" else Informed(family=home)
 
