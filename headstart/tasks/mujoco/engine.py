@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from mujoco.rollout import Rollout
 
+from headstart.tasks.mujoco import stopwatch
 from headstart.tasks.mujoco.model import STATE, settle
 from headstart.tasks.mujoco.randomize import Randomizer
 
@@ -36,6 +37,7 @@ class Engine:
         """Copies the model for each environment."""
         # a world that breaks is found by its state; each warning would else be a line in a file where the user stands
         mujoco.set_mju_user_warning(lambda text: None)
+        stopwatch.stop()
         model, robot = randomizer.model, randomizer.robot
         self.randomizer = randomizer
         self.held: Values = np.tile(randomizer.nominal, (n, 1))
