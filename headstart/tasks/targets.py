@@ -60,6 +60,7 @@ class Robot:
         velocities: which entries of the observation are velocities, as first and one past last.
         swims: friction is the fluid's, not the floor's.
         masses: of bodies that weigh something else than in the stock environment, in kg, before anything is shifted.
+        delay: of the action, fewest and most control steps.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Robot:
     velocities: tuple[int, int]
     swims: bool = False
     masses: tuple[tuple[str, float], ...] = ()
+    delay: tuple[float, float] = RANGES["delay"]
 
 
 ROBOTS = {
@@ -77,7 +79,11 @@ ROBOTS = {
     "reacher": Robot(id="Reacher-v5", bodies=("body1",), velocities=(6, 8)),
     "pusher": Robot(id="Pusher-v5", bodies=("object", "r_upper_arm_link"), velocities=(7, 14)),
     "pusher_puck": Robot(
-        id="Pusher-v5", bodies=("object", "r_upper_arm_link"), velocities=(7, 14), masses=(("object", 0.2),)
+        id="Pusher-v5",
+        bodies=("object", "r_upper_arm_link"),
+        velocities=(7, 14),
+        masses=(("object", 0.2),),
+        delay=(1.0, 2.0),  # with one alone, a policy that has learnt without latency does as well as any
     ),
 }
 
@@ -136,7 +142,8 @@ def shift(robot: str, seed: int) -> Shift:
     if robot not in ROBOTS:
         raise unknown("robot", robot, ROBOTS)
     generator = np.random.default_rng((seed, list(ROBOTS).index(robot)))
-    drawn = {name: float(generator.uniform(low, high)) for name, (low, high) in RANGES.items()}
+    ranges = {**RANGES, "delay": ROBOTS[robot].delay}
+    drawn = {name: float(generator.uniform(low, high)) for name, (low, high) in ranges.items()}
     return Shift(**{**drawn, "delay": round(drawn["delay"])})  # pyright: ignore[reportArgumentType]
 
 

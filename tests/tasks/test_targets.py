@@ -133,11 +133,12 @@ def test_noise_has_the_deviation_that_was_asked_for_and_leaves_the_state_alone()
 
 
 def test_seeds_give_different_shifts_inside_the_ranges():
-    drawn = [shift(robot, seed) for robot in ROBOTS for seed in range(20)]
-    assert len(set(drawn)) == len(drawn)
-    for change in drawn:
-        for name, (low, high) in RANGES.items():
-            assert low <= getattr(change, name) <= high
+    drawn = {robot: [shift(robot, seed) for seed in range(20)] for robot in ROBOTS}
+    assert len({change for those in drawn.values() for change in those}) == 20 * len(drawn)
+    for robot, those in drawn.items():
+        for name, (low, high) in {**RANGES, "delay": ROBOTS[robot].delay}.items():
+            assert all(low <= getattr(change, name) <= high for change in those)
+    assert {change.delay for change in drawn["pusher_puck"]} == {1, 2}
     assert shift("hopper", 3) == shift("hopper", 3)
 
 
