@@ -10,6 +10,7 @@ import mujoco
 from gymnasium.envs.mujoco import mujoco_env
 
 from headstart.errors import Fault
+from headstart.tasks.mujoco.touching import with_pairs
 
 WALL_HEIGHT = 1.0  # m
 STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
@@ -73,7 +74,7 @@ def compiled(
     if not warm_start:
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_WARMSTART
     total, spec.compiler.settotalmass = spec.compiler.settotalmass, -1.0  # deprecated there, so done here
-    model = spec.compile()
+    model = with_pairs(spec, spec.compile())
     if total > 0:
         mujoco.mj_setTotalmass(model, total)
     weigh(model, masses)

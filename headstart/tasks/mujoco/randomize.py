@@ -21,9 +21,10 @@ from headstart.spaces import ParameterSpace
 from headstart.tasks.mujoco.parameters import Target, targets
 from headstart.tasks.mujoco.rigid import Inertia, attach
 from headstart.tasks.mujoco.robot import Robot
+from headstart.tasks.mujoco.touching import grip
 
 _MODEL = ("body_mass", "body_inertia", "body_ipos", "body_iquat")
-_MODEL += ("geom_friction", "dof_damping", "dof_armature", "actuator_gear")
+_MODEL += ("geom_friction", "pair_friction", "dof_damping", "dof_armature", "actuator_gear")
 _OPTION = ("gravity", "density", "viscosity")
 # kinds on which constants depend that the compiler derives: inverse weights, mean inertia, subtree masses
 _DERIVED = ("mass", "payload", "armature", "gear")
@@ -71,7 +72,8 @@ class Randomizer:
         """The snapshot that every write starts from: only the arrays that some parameter changes."""
         written = {name for target in self.targets for name in target.fields}
         written |= set(_MODEL[:4]) if "payload" in written else set()
-        written |= {"geom_friction"} if "friction" in written else set()
+        pairs = {"pair_friction"} if self.model.npair else set()
+        written |= {"geom_friction", *pairs} if "friction" in written else set()
         defaults = {name: getattr(self.model, name).copy() for name in _MODEL if name in written}
         return defaults | {
             name: np.atleast_1d(getattr(self.model.opt, name)) * 1.0 for name in _OPTION if name in written
@@ -183,10 +185,10 @@ class Randomizer:
         slide = with_one[:, factors].prod(axis=1)
         slide *= base
         slide[:, floor] = slide.min(axis=1)  # its own is infinite
-        if changed.all():
-            arrays["geom_friction"][:, :, 0] = slide
-        else:
-            arrays["geom_friction"][changed, :, 0] = slide[changed]
+        where = slice(None) if changed.all() else changed
+        arrays["geom_friction"][where, :, 0] = slide[where]
+        if self.model.npair:  # both directions along the floor
+            arrays["pair_friction"][where, :, :2] = grip(slide[where], self.model)[:, :, None]
 
     def _load(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
         """Fixes the payload to its carrier, where there is one."""
