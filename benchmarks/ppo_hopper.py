@@ -2,10 +2,13 @@
 
 Equal settings: 64 environments × 64 steps, 4 epochs, minibatches of 512, networks of 64-64, CPU. The peers train on
 Gymnasium's Hopper-v5, in children of an interpreter that has them. The limit is `mujoco.rollout` alone on the same
-number of threads, fed with the states and actions of our own latest rollout ("bare"), and of a policy that acts at
-random ("bare, random"): how long a step takes depends on the contacts.
+number of threads, with our models, fed with the states and actions of our own latest rollout ("bare"), and of a policy
+that acts at random ("bare, random"): how long a step takes depends on the contacts. "bare, as it comes" is
+`mujoco.rollout` with Gymnasium's model and MuJoCo's stopwatch, which our worlds do without.
 
-A round gives each of them the same number of updates, one after the other; compilation and first rounds do not count.
+A round gives each of them the same number of updates, one after the other; compilation and first rounds do not count,
+nor does the first update of each turn: a processor that a contestant of one thread has left idle takes a while to come
+back on a shared machine.
 Ratios are taken within a round, so that what else the machine does cancels, and the median over the rounds is given.
 
 python benchmarks/ppo_hopper.py --peer-python PEERS/bin/python --out results/ppo_hopper.json
@@ -34,10 +37,12 @@ from headstart.nets.policies import GaussianPolicy
 from headstart.run.train import Run, Training, train
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
-from headstart.tasks.mujoco import MujocoFamily
+from headstart.tasks.mujoco import MujocoFamily, stopwatch
+from headstart.tasks.mujoco.model import specification
 from headstart.types import Rollout
 
 ENVS, STEPS, EPOCHS, MINIBATCH, HIDDEN = 64, 64, 4, 512, 64
+LEAD = 1  # updates at the beginning of a turn that do not count
 GOALS = {"sbx": 3.0, "stable_baselines3": 4.0, "bare": 0.65}
 
 
@@ -91,9 +96,12 @@ class Peer:
 class Bare:
     """`mujoco.rollout` alone: recorded states and controls, stepped again, all environments in one call."""
 
-    def __init__(self, world: MujocoFamily):
+    def __init__(self, world: MujocoFamily, as_it_comes: bool = False):
         self.frames, self.threads = world.robot.about.frame_skip, world.threads
-        self.models = world.models(world.start(ENVS))
+        self.models, self.switch = world.models(world.start(ENVS)), stopwatch.stop
+        if as_it_comes:
+            self.models = [specification(world.robot.about.asset).compile() for _ in range(ENVS)]
+            self.switch = stopwatch.start
         self.scratch = [mujoco.MjData(self.models[0]) for _ in range(max(1, self.threads))]
         self.pool = Physics(nthread=self.threads)
         self.low, self.high = world.action.bounds()
@@ -104,13 +112,16 @@ class Bare:
         controls = np.clip(np.asarray(rollout.action, np.float64), self.low, self.high)
         controls = np.repeat(controls[:, :, None], self.frames, axis=2)
         out = np.empty((ENVS, self.frames, states.shape[-1]))
+        self.switch()
         begin = time.perf_counter()
         for _ in range(updates):
             for state, control in zip(states, controls, strict=True):
                 self.pool.rollout(
                     self.models, self.scratch, state, control, skip_checks=True, nstep=self.frames, state=out
                 )
-        return time.perf_counter() - begin
+        took = time.perf_counter() - begin
+        stopwatch.stop()
+        return took
 
 
 def alternate(contestants: dict[str, Callable[[int], float]], rounds: int, updates: int) -> Iterator[dict]:
@@ -119,6 +130,7 @@ def alternate(contestants: dict[str, Callable[[int], float]], rounds: int, updat
     load = []
     for i in range(rounds):
         for name, seconds in contestants.items():
+            seconds(LEAD)
             rates[name].append(updates * ENVS * STEPS / seconds(updates))
         load.append(os.getloadavg()[0])
         print(f"round {i + 1}: " + "  ".join(f"{name} {rate[-1]:,.0f}" for name, rate in rates.items()), flush=True)
@@ -146,14 +158,14 @@ def main() -> None:
     parser.add_argument("--peer-python", help="an interpreter with stable-baselines3 and sbx-rl; without it, no peers")
     parser.add_argument("--out", type=Path, help="where to store the figures, as JSON")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--updates", type=int, default=4, help="of each in a round")
+    parser.add_argument("--updates", type=int, default=8, help="of each in a round")
     parser.add_argument("--warmup", type=int, default=4, help="updates that do not count")
     parser.add_argument("--vectorization", choices=("dummy", "subproc"), default="dummy", help="of the peers' worlds")
     parser.add_argument("--torch-threads", type=int, default=1, help="of the peers")
     options = parser.parse_args()
     arithmetic()  # as the commands do
     world = family("hopper")
-    ours, bare, peers = Ours(world), Bare(world), {}
+    ours, bare, stock, peers = Ours(world), Bare(world), Bare(world, as_it_comes=True), {}
     if options.peer_python:
         words = (options.vectorization, options.torch_threads)
         peers = {name: Peer(options.peer_python, name, *words) for name in ("sbx", "stable_baselines3")}
@@ -164,6 +176,7 @@ def main() -> None:
         "ours": ours.seconds,
         "bare": lambda updates: bare.seconds(ours.rollout, updates),
         "bare, random": lambda updates: bare.seconds(first, updates),
+        "bare, as it comes": lambda updates: stock.seconds(ours.rollout, updates),
         **{name: peer.seconds for name, peer in peers.items()},
     }
     peer_versions = {name: peer.versions for name, peer in peers.items()}
