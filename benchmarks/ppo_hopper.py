@@ -35,9 +35,10 @@ from headstart.commands.compiled import arithmetic
 from headstart.learn.ppo import PPO
 from headstart.nets.policies import GaussianPolicy
 from headstart.run.train import Run, Training, train
+from headstart.tasks import stopwatch
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
-from headstart.tasks.mujoco import MujocoFamily, stopwatch
+from headstart.tasks.mujoco import MujocoFamily
 from headstart.tasks.mujoco.model import specification
 from headstart.types import Rollout
 

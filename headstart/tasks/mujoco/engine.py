@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from mujoco.rollout import Rollout
 
-from headstart.tasks.mujoco import stopwatch
+from headstart.tasks import stopwatch
 from headstart.tasks.mujoco.model import STATE, settle
 from headstart.tasks.mujoco.randomize import Randomizer
 

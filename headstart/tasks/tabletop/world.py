@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Int
 from mujoco.rollout import Rollout
 
 from headstart.errors import Fault, InputError
+from headstart.tasks import stopwatch
 from headstart.tasks.tabletop.camera import Camera, head_camera
 from headstart.tasks.tabletop.layout import TOP
 from headstart.tasks.tabletop.model import compiled
@@ -249,6 +250,7 @@ class Standing:
 @cache
 def _engine(things: tuple[Thing, ...], threads: int) -> tuple[Rollout, list[mujoco.MjData]]:
     mujoco.set_mju_user_warning(lambda text: None)  # a world that breaks is found by its state
+    stopwatch.stop()
     model = compiled(things)
     return Rollout(nthread=threads if threads > 1 else 0), [mujoco.MjData(model) for _ in range(max(1, threads))]
 

@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from headstart.tasks.mujoco import stopwatch
+from headstart.tasks import stopwatch
 from headstart.tasks.mujoco.engine import Engine
 from headstart.tasks.mujoco.randomize import Randomizer
 from tests.tasks.mujoco.playing import HOPPER, actions_of, begin, play, tasks_of
