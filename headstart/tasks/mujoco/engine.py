@@ -18,6 +18,7 @@ from headstart.tasks import stopwatch
 from headstart.tasks.mujoco.model import STATE, settle
 from headstart.tasks.mujoco.randomize import Randomizer
 
+STEPPING: set["Engine"] = set()  # engines at work now, in all threads of this process
 FAN_ROWS = 4096  # states in one call of the engine: their buffers stay in the processor's cache
 Values = Float[np.ndarray, "env parameter"]
 State = Float[np.ndarray, "env state"]
@@ -48,7 +49,7 @@ class Engine:
         few = threads // 2 if threads > 3 else 0  # one thread would only add a hand-over to the calling thread
         self._alone, self._beside = Rollout(nthread=threads), Rollout(nthread=few)
         self._few = self._threads[: max(1, few)]
-        self.beside = False  # another engine steps at the same time, and this one leaves half of the threads to it
+        self.beside = False  # another engine steps at the same time: this one leaves it half of the threads
         self._steps = robot.about.frame_skip
         self._bodies = model.nbody if robot.about.forces else 0  # whose contact forces are asked for
         self._watched = [model.body(name).id for name in robot.about.watched]
@@ -201,22 +202,20 @@ class Engines:
     threads: int
     most: int = 8
     _idle: list[Engine] = field(default_factory=list)  # the one that was idle for longest comes first
-    _busy: list[Engine] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def lend(self, values: Values, held: Values | None = None) -> Iterator[Engine]:
         """Lends an engine that holds `values`, by preference the one that holds `held` now."""
         engine = self._take(values if held is None else held)
-        with self._lock:
-            self._busy.append(engine)
+        STEPPING.add(engine)
         try:
             engine.hold(values)
-            engine.beside = len(self._busy) > 1
+            engine.beside = len(STEPPING) > 1
             yield engine
         finally:
+            STEPPING.discard(engine)
             with self._lock:
-                self._busy.remove(engine)
                 self._idle.append(engine)
 
     def _take(self, held: Values) -> Engine:

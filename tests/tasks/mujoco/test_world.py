@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.mujoco.model import STATE
 from tests.tasks.mujoco.playing import (
     HALF_CHEETAH,
@@ -294,3 +295,14 @@ def test_nothing_draws_from_the_global_generator():
     play(HOPPER, begin(HOPPER, spread(HOPPER, 2)), actions_of(HOPPER, 3, 2))
     HOPPER.sample(jax.random.key(0), 3)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_an_engine_beside_another_of_any_family_leaves_it_half_of_the_threads():
+    ours, theirs = (MujocoFamily(robot=HOPPER.robot, threads=2) for _ in range(2))
+    one, two = (np.tile(family._randomizer.nominal, (2, 1)) for family in (ours, theirs))
+    with ours._engines.lend(one) as first:
+        assert not first.beside
+        with theirs._engines.lend(two) as second:
+            assert second.beside
+    with theirs._engines.lend(two) as second:
+        assert not second.beside
