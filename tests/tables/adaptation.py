@@ -9,6 +9,7 @@ from headstart.experiments.peng_worlds import unmet as unmet_robots
 from headstart.maths.statistics import paired_difference
 from headstart.tasks.catalogue import family
 from tests.tables import result, spread
+from tests.tables.sluggish import sluggish
 from tests.tables.transfer import rows_of, title_of
 
 SUCCESSES = "Of the oracles' successes inside"
@@ -158,6 +159,7 @@ def of_world(world, found):
         *at_the_goal(one["arms"], unmet.get("success")),
         *harder(world, unmet),
         *by_latency(world, unmet),
+        *(sluggish(found) if world == "pusher" else ()),
         "",
         made,
     ]
