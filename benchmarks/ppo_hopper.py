@@ -7,7 +7,7 @@ that acts at random ("bare, random"): how long a step takes depends on the conta
 `mujoco.rollout` with Gymnasium's model and MuJoCo's stopwatch, which our worlds do without.
 
 A round gives each of them the same number of updates, one after the other; compilation and first rounds do not count,
-nor does the first update of each turn: a processor that a contestant of one thread has left idle takes a while to come
+nor do the first seconds of each turn: a processor that a contestant of one thread has left idle takes a while to come
 back on a shared machine.
 Ratios are taken within a round, so that what else the machine does cancels, and the median over the rounds is given.
 
@@ -43,7 +43,7 @@ from headstart.tasks.mujoco.model import specification
 from headstart.types import Rollout
 
 ENVS, STEPS, EPOCHS, MINIBATCH, HIDDEN = 64, 64, 4, 512, 64
-LEAD = 1  # updates at the beginning of a turn that do not count
+LEAD = 1.5  # seconds at the beginning of a turn that do not count
 GOALS = {"sbx": 3.0, "stable_baselines3": 4.0, "bare": 0.65}
 
 
@@ -131,7 +131,9 @@ def alternate(contestants: dict[str, Callable[[int], float]], rounds: int, updat
     load = []
     for i in range(rounds):
         for name, seconds in contestants.items():
-            seconds(LEAD)
+            begin = time.perf_counter()
+            while time.perf_counter() - begin < LEAD:
+                seconds(1)
             rates[name].append(updates * ENVS * STEPS / seconds(updates))
         load.append(os.getloadavg()[0])
         print(f"round {i + 1}: " + "  ".join(f"{name} {rate[-1]:,.0f}" for name, rate in rates.items()), flush=True)
