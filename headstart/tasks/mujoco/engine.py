@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from mujoco.rollout import Rollout
 
+from headstart.processors import usable
 from headstart.tasks import stopwatch
 from headstart.tasks.mujoco.model import STATE, settle
 from headstart.tasks.mujoco.randomize import Randomizer
@@ -46,10 +47,8 @@ class Engine:
         self._views = [randomizer.views(each) for each in self._models]
         self._scratch = mujoco.MjData(model)
         self._threads = [mujoco.MjData(model) for _ in range(max(1, threads))]
-        few = threads // 2 if threads > 3 else 0  # one thread would only add a hand-over to the calling thread
-        self._alone, self._beside = Rollout(nthread=threads), Rollout(nthread=few)
-        self._few = self._threads[: max(1, few)]
-        self.beside = False  # another engine steps at the same time: this one leaves it half of the threads
+        self.most = self.share = threads  # that share the physics of one call; 0 for the calling thread alone
+        self._pools: dict[int, Rollout] = {}
         self._steps = robot.about.frame_skip
         self._bodies = model.nbody if robot.about.forces else 0  # whose contact forces are asked for
         self._watched = [model.body(name).id for name in robot.about.watched]
@@ -60,6 +59,15 @@ class Engine:
         self._states = np.empty((n, self._steps, mujoco.mj_stateSize(model, STATE)))
         self._sensors = np.empty((n, self._steps, model.nsensordata)) if self._watched else None
         self._fan: tuple[np.ndarray, np.ndarray] | None = None  # buffers of `fan`, as large as was needed so far
+
+    def leave_room(self) -> None:
+        """Takes as many threads as are left: half of them beside another engine, none on a processor of its own.
+
+        A thread that keeps to one processor steps half of a batch, and the other half's is as busy: with threads beside
+        both, each half came to wait for the other, and a step took up to twice as long.
+        """
+        beside = self.most // 2 if self.most > 3 else 0  # one thread would only add a hand-over to the calling thread
+        self.share = 0 if len(usable()) == 1 else beside if len(STEPPING) > 1 else self.most
 
     def hold(self, values: Values) -> None:
         """Gives each environment's model the dynamics of its row, unless it has them already."""
@@ -113,13 +121,13 @@ class Engine:
         if self._fan is None or len(self._fan[0]) < size:
             self._fan = np.empty((size, self._steps, pushed.shape[1])), np.empty((size, self._steps, width))
         forces, states = self._fan
-        after = np.empty_like(flat)
+        after, (pool, threads) = np.empty_like(flat), self._pool(self.most)
         for part in parts:
             n = len(flat[part])
             forces[:n] = pushed[part, None]
-            self._alone.rollout(
+            pool.rollout(
                 models[part],
-                self._threads,
+                threads,
                 flat[part],
                 forces[:n],
                 skip_checks=True,
@@ -147,7 +155,7 @@ class Engine:
             return self._advance_one_by_one(models, state, control)
         n = len(state)
         self._control[:n] = control[:, None] if control.ndim == 2 else control
-        pool, threads = (self._beside, self._few) if self.beside else (self._alone, self._threads)
+        pool, threads = self._pool(self.share)
         pool.rollout(
             models,
             threads,
@@ -161,6 +169,12 @@ class Engine:
         after = self._states[:n, -1].copy()
         seen = np.empty((n, 0, 3)) if self._sensors is None else self._sensors[:n, -1].reshape(n, -1, 3).copy()
         return after, seen, np.empty((n, 0, 6))
+
+    def _pool(self, threads: int) -> tuple[Rollout, list[mujoco.MjData]]:
+        # made when it is first asked for: its threads keep to the processors of the thread that makes them
+        if threads not in self._pools:
+            self._pools[threads] = Rollout(nthread=threads)
+        return self._pools[threads], self._threads[: max(1, threads)]
 
     def _advance_one_by_one(
         self, models: list[mujoco.MjModel], state: State, control: Control
@@ -211,7 +225,7 @@ class Engines:
         STEPPING.add(engine)
         try:
             engine.hold(values)
-            engine.beside = len(STEPPING) > 1
+            engine.leave_room()
             yield engine
         finally:
             STEPPING.discard(engine)

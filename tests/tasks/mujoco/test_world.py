@@ -1,6 +1,7 @@
 """Resets, delays, noise, batches: what one environment does depends on nothing but itself."""
 
 import dataclasses
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -8,6 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from headstart.processors import usable
 from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.mujoco.model import STATE
 from tests.tasks.mujoco.playing import (
@@ -298,11 +300,31 @@ def test_nothing_draws_from_the_global_generator():
 
 
 def test_an_engine_beside_another_of_any_family_leaves_it_half_of_the_threads():
-    ours, theirs = (MujocoFamily(robot=HOPPER.robot, threads=2) for _ in range(2))
-    one, two = (np.tile(family._randomizer.nominal, (2, 1)) for family in (ours, theirs))
-    with ours._engines.lend(one) as first:
-        assert not first.beside
-        with theirs._engines.lend(two) as second:
-            assert second.beside
-    with theirs._engines.lend(two) as second:
-        assert not second.beside
+    ours, theirs = (MujocoFamily(robot=HOPPER.robot, threads=4) for _ in range(2))
+    values = np.tile(ours._randomizer.nominal, (2, 1))
+    if len(usable()) < 2:
+        pytest.skip("there is one processor: nothing to leave")
+    with ours._engines.lend(values) as first:
+        assert first.share == 4
+        with theirs._engines.lend(values) as second:
+            assert second.share == 2
+    with theirs._engines.lend(values) as second:
+        assert second.share == 4
+
+
+def test_a_thread_that_keeps_to_one_processor_steps_by_itself_and_binds_no_others():
+    if len(usable()) < 2 or not hasattr(os, "sched_setaffinity"):
+        pytest.skip("a thread cannot keep to one of several processors here")
+    world = MujocoFamily(robot=HOPPER.robot, threads=2)
+    values = np.tile(world._randomizer.nominal, (2, 1))
+
+    def bound() -> tuple[int, list[int]]:
+        os.sched_setaffinity(0, {usable()[0]})  # of this thread, which ends with this
+        with world._engines.lend(values) as engine:
+            engine.step(world.start(2).physics, np.zeros((2, 3)))
+            return engine.share, list(engine._pools)
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        assert thread.submit(bound).result() == (0, [0])
+    with world._engines.lend(values) as engine:
+        assert engine.share == 2
