@@ -65,8 +65,8 @@ def elsewhere():
     rates = result("ppo_hopper.json")["rates"]
     by_round = [ours / theirs for ours, theirs in zip(rates["ours"], rates["stable_baselines3"], strict=True)]
     return (
-        f"By round, PPO is {min(by_round):.1f} to {max(by_round):.1f} × Stable-Baselines3: a shared machine takes more from "
-        "what has two threads. "
+        f"By round, PPO is {min(by_round):.1f} to {max(by_round):.1f} × Stable-Baselines3: a shared machine takes "
+        "more from what has two threads. "
         "The bare physics is what our worlds step. Beside `mujoco.rollout` as it comes, with Gymnasium's model and "
         f"MuJoCo's stopwatch, PPO is {ppo['bare, as it comes']['ratio']:.2f} ×. Before worlds did without that "
         f"stopwatch and without the search for near bodies it was {' and '.join(befores)}. On another machine SAC is "
