@@ -7,8 +7,7 @@ that acts at random ("bare, random"): how long a step takes depends on the conta
 `mujoco.rollout` with Gymnasium's model and MuJoCo's stopwatch, which our worlds do without.
 
 A round gives each of them the same number of updates, one after the other; compilation and first rounds do not count,
-nor do the first seconds of each turn: a processor that a contestant of one thread has left idle takes a while to come
-back on a shared machine.
+nor do the first seconds of each turn, in which caches still hold another contestant's work.
 Ratios are taken within a round, so that what else the machine does cancels, and the median over the rounds is given.
 
 python benchmarks/ppo_hopper.py --peer-python PEERS/bin/python --out results/ppo_hopper.json

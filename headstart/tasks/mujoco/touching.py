@@ -15,6 +15,7 @@ from itertools import combinations
 import mujoco
 import numpy as np
 
+MOST = 2  # pairs a geom; ants between walls have 4 to 6, and testing all of them costs more than the search
 FREE = float("nan")  # the compiler mixes the two geoms' own
 PLANE = mujoco.mjtGeom.mjGEOM_PLANE
 BALL_ABOVE_A_FLOOR = """<mujoco><worldbody><geom type="plane" size="1 1 1" margin="0.2"/>
@@ -25,7 +26,7 @@ def with_pairs(spec: mujoco.MjSpec, model: mujoco.MjModel) -> mujoco.MjModel:
     """Compiles a description again with its pairs named, where the motion stays the same to the last bit.
 
     That is where geoms are mixed in the plain way, and where contacts come in the same order: they come by bodies, and
-    the pairs of robots of several trees were seen to cost more than the search does.
+    the pairs of robots of several trees were seen to cost more than the search does, and so were many.
 
     Args:
         spec: edited in place.
@@ -36,7 +37,13 @@ def with_pairs(spec: mujoco.MjSpec, model: mujoco.MjModel) -> mujoco.MjModel:
     """
     pairs = list(touching(model))
     alike = all(len(set(values.tolist())) < 2 for values in (model.geom_priority, model.geom_solmix))
-    if (pairs and model.ntree > 1) or model.npair or model.geom_gap.any() or not alike:
+    if (
+        (pairs and model.ntree > 1)
+        or len(pairs) > MOST * model.ngeom
+        or model.npair
+        or model.geom_gap.any()
+        or not alike
+    ):
         return model
     geoms = sorted(spec.geoms, key=lambda geom: geom.id)
     for geom in geoms:

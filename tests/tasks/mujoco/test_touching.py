@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from headstart.tasks import catalogue
 from headstart.tasks.mujoco import model as models
 from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.mujoco.touching import margins_add, touching, with_pairs
@@ -68,6 +69,7 @@ def test_geoms_that_are_mixed_in_another_way_are_left_to_the_search(ball):
     assert not model.npair and model.geom_contype.all()
 
 
-def test_robots_of_several_trees_are_left_to_the_search():
-    pusher = next(family for family in ALL if family.name == "pusher")
-    assert pusher._model.ntree > 1 and not pusher._model.npair and pusher._model.geom_contype.any()
+@pytest.mark.parametrize("name", ["pusher", "ant_narrow_hallway", "ant_wide_hallway", "ant_u_maze"])
+def test_several_trees_and_many_pairs_are_left_to_the_search(name):
+    model = catalogue.family(name)._model
+    assert not model.npair and model.geom_contype.any()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from headstart.processors import usable
+from headstart.tasks.mujoco import engine as engine_module
 from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.mujoco.model import STATE
 from tests.tasks.mujoco.playing import (
@@ -299,6 +300,13 @@ def test_nothing_draws_from_the_global_generator():
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
+@pytest.fixture
+def nobody_steps(monkeypatch):
+    """Whatever another test may have left at work in this process."""
+    monkeypatch.setattr(engine_module, "STEPPING", set())
+
+
+@pytest.mark.usefixtures("nobody_steps")
 def test_an_engine_beside_another_of_any_family_leaves_it_half_of_the_threads():
     ours, theirs = (MujocoFamily(robot=HOPPER.robot, threads=4) for _ in range(2))
     values = np.tile(ours._randomizer.nominal, (2, 1))
@@ -312,6 +320,7 @@ def test_an_engine_beside_another_of_any_family_leaves_it_half_of_the_threads():
         assert second.share == 4
 
 
+@pytest.mark.usefixtures("nobody_steps")
 def test_a_thread_that_keeps_to_one_processor_steps_by_itself_and_binds_no_others():
     if len(usable()) < 2 or not hasattr(os, "sched_setaffinity"):
         pytest.skip("a thread cannot keep to one of several processors here")
