@@ -15,10 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from headstart.run.record import RunFolder, versions
 from tests.commands import kills
 
 LIMIT_SECONDS = 10.0  # from a request to stop to the end of the process
+QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a run, by its metrics
 
 
 def main() -> int:
@@ -50,14 +53,16 @@ def main() -> int:
 def outcome(folder, name, count, options) -> dict:
     place = folder / name.replace(" ", "-")
     aim = kills.reference(place / "reference", kills.CONFIGURATIONS[name])
-    ends = kills.survive(place / "killed", aim, count, seed=options.seed)
+    ends, moments = kills.survive(place / "killed", aim, count, seed=options.seed)
     differing = sum(end != aim.ended for end in ends)
+    quarters, _ = np.histogram(moments, bins=QUARTERS)
     stops = [stop(place / f"stopped-{i}", aim, random.Random(i)) for i in range(options.stops)]
     return {
         "configuration": name,
         "kills": count,
         "runs": len(ends),
         "differing": differing,
+        "kills_by_quarter_of_a_run": quarters.tolist(),
         "stops": options.stops,
         "slowest_stop_seconds": max(stops, default=0.0),
     }

@@ -16,12 +16,14 @@ from tests.run.children import ENVIRONMENT
 
 POLL_SECONDS = 0.003
 IN_START_UP = 0.25  # of the kills: in imports, compilation and loading, before the first line of metrics
-ON_POLICY = ("--learner", "ppo", "--envs", "8", "--steps", "8192", "--checkpoint-every", "1024")
+IN_END = 0.15  # of the others: after the last line, where the last checkpoint and the policy are written
+PPO = ("--learner", "ppo", "--envs", "8")
+QUICK = (*PPO, "--steps", "131072", "--checkpoint-every", "16384")  # in a world that takes no time
 OFF_POLICY = ("--learner", "sac", "--envs", "4", "--steps", "1280", "--checkpoint-every", "64")
 CONFIGURATIONS = {
-    "pendulum by PPO": ("pendulum", *ON_POLICY),
-    "point maze by PPO": ("point_maze", *ON_POLICY),
-    "hopper by PPO": ("hopper", *ON_POLICY, "--randomize", "mild"),
+    "pendulum by PPO": ("pendulum", *QUICK),
+    "point maze by PPO": ("point_maze", *QUICK),
+    "hopper by PPO": ("hopper", *PPO, "--steps", "8192", "--checkpoint-every", "1024", "--randomize", "mild"),
     "pendulum by SAC": ("pendulum", *OFF_POLICY),
     "hopper by SAC": ("hopper", *OFF_POLICY),
 }
@@ -50,15 +52,22 @@ class Reference(NamedTuple):
         words: what follows `headstart train`.
         ended: how it ended.
         start_seconds: until its first line of metrics.
-        work_seconds: from there to its end.
-        metrics_size: of `metrics.jsonl` at the end, by which others tell how far they are.
+        line_seconds: from one line to the next.
+        end_seconds: from the last line to the end of the process.
+        lines: of metrics, by which others tell how far they are.
     """
 
     words: tuple[str, ...]
     ended: Ended
     start_seconds: float
-    work_seconds: float
-    metrics_size: int
+    line_seconds: float
+    end_seconds: float
+    lines: int
+
+    @property
+    def work_seconds(self) -> float:
+        """From the first line of metrics to the end."""
+        return self.line_seconds * (self.lines - 1) + self.end_seconds
 
 
 def headstart(*words: object) -> list[str]:
@@ -104,6 +113,17 @@ def size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
+def lines(path: Path) -> int:
+    """Returns how many lines a file has, 0 if there is none."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def pause(seconds: float, child: subprocess.Popen) -> None:
+    """Waits so long, or until the child has ended."""
+    deadline = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= deadline, child)
+
+
 def wait_until(holds: Callable[[], bool], child: subprocess.Popen) -> None:
     """Waits until something holds or the child has ended."""
     while child.poll() is None and not holds():
@@ -116,45 +136,74 @@ def reference(folder: Path, words: tuple[str, ...]) -> Reference:
     began, metrics = time.monotonic(), RunFolder(path=folder / "warm").metrics
     child = go_on(folder / "warm", words)
     wait_until(lambda: size(metrics) > 0, child)
-    working = time.monotonic()
+    working, whole = time.monotonic(), lines(RunFolder(path=folder / "cold").metrics)
+    wait_until(lambda: lines(metrics) >= whole, child)
+    done = time.monotonic()
     finish(child)
     finished = time.monotonic()
     assert ended(folder / "warm") == ended(folder / "cold")
-    return Reference(words, ended(folder / "warm"), working - began, finished - working, size(metrics))
+    return Reference(
+        words, ended(folder / "warm"), working - began, (done - working) / (whole - 1), finished - done, whole
+    )
 
 
-def kill_at_random(folder: Path, aim: Reference, chance: random.Random) -> bool:
-    """Starts a run or goes on with it, and kills it at a random moment. Returns whether that came before its end."""
+def kill_at_random(folder: Path, aim: Reference, chance: random.Random) -> float | None:
+    """Starts a run or goes on with it, and kills it at a random moment.
+
+    Where it is to work first, the moment is drawn from a whole run, whatever is left to do; who is beyond it is left
+    alone. Drawn from what is left, a run that is nearly done would be killed at its end again and again.
+
+    Returns:
+        How far the run was, as a share of its metrics; 0 where it had written none; None where it had ended by then.
+    """
     metrics = RunFolder(path=folder).metrics
     before, child = size(metrics), go_on(folder, aim.words)
     if chance.random() < IN_START_UP:
-        deadline = time.monotonic() + chance.random() * aim.start_seconds
+        pause(chance.random() * aim.start_seconds, child)
     else:
         # a run that is taken up first cuts its metrics back, then adds to them
         written = metrics.stat().st_mtime_ns if before else 0
         wait_until(lambda: size(metrics) > 0 and metrics.stat().st_mtime_ns != written, child)
-        left = 1 - before / aim.metrics_size  # what its last checkpoint did not have is still to be added
-        deadline = time.monotonic() + chance.random() * left * aim.work_seconds
-    wait_until(lambda: time.monotonic() >= deadline, child)
+        line = aim.lines if chance.random() < IN_END else chance.randint(1, aim.lines)
+        seconds = aim.line_seconds if line < aim.lines else aim.end_seconds
+        if lines(metrics) <= line:
+            wait_until(lambda: lines(metrics) >= line, child)
+            pause(chance.random() * seconds, child)
+        else:
+            finish(child)
+            return None
     child.kill()
     said, _ = child.communicate()
     assert child.returncode in (0, -9), said
-    return child.returncode == -9
+    return None if child.returncode == 0 else min(lines(metrics) / aim.lines, 1.0)
 
 
-def survive(folder: Path, aim: Reference, kills: int, seed: int) -> list[Ended]:
-    """Kills runs until `kills` kills have met a living one; returns how each run ended, the last one without a kill."""
-    chance, ends, met = random.Random(seed), [], 0
+class Survived(NamedTuple):
+    """What became of killed runs.
+
+    Attributes:
+        ends: how each run ended, the last one without a further kill.
+        moments: how far a run was when it was killed, as a share of its metrics, of each kill.
+    """
+
+    ends: list[Ended]
+    moments: list[float]
+
+
+def survive(folder: Path, aim: Reference, kills: int, seed: int) -> Survived:
+    """Kills runs until `kills` kills have met a living one, and lets the last run end."""
+    chance, ends, moments = random.Random(seed), [], []
     folder.mkdir()
-    while met < kills:
+    while len(moments) < kills:
         path = folder / f"run-{len(ends)}"
-        if kill_at_random(path, aim, chance):
-            met += 1
-        else:
+        moment = kill_at_random(path, aim, chance)
+        if moment is None:
             ends.append(ended(path))
+        else:
+            moments.append(moment)
     path = folder / f"run-{len(ends)}"
     finish(go_on(path, aim.words))
-    return [*ends, ended(path)]
+    return Survived([*ends, ended(path)], moments)
 
 
 def side_by_side(work: Callable[[Any], Any], given: list[Any], workers: int = 2) -> list[Any]:
