@@ -202,8 +202,9 @@ def settings_of(options: Transfer) -> dict[str, Any]:
     """Resolves the words of the command line to plain JSON. Raises `InputError` for numbers that cannot work."""
     count = SCALES[options.size].seeds if options.seeds is None else options.seeds
     pretrain, anneal = pretraining_of(options)
-    if pretrain == "soft":
-        read_schedule(anneal)
+    read_schedule(anneal)  # refuses what is none, used or not
+    if options.anneal and options.pretrain is None and pretrain == "plain":
+        raise InputError(f"--anneal {anneal}: is for soft sources; add --pretrain soft, or leave it out")
     if not 1 <= count <= 1000 or not 0 <= options.seed < 1 << 31:
         raise InputError(f"--seeds {count} --seed {options.seed}: 1 to 1000 seeds are needed, the first from 0 up")
     return {

@@ -40,6 +40,8 @@ def test_what_is_no_schedule_is_refused_in_one_line(text, says):
     ("words", "says"),
     [
         (["--pretrain", "soft", "--anneal", "1,2,3"], "rises"),
+        (["--pretrain", "plain", "--anneal", "1,2"], "three numbers"),
+        (["--anneal", "0.1,0.001,5000"], "add --pretrain soft"),
         (["--pretrain", "hard"], "hard"),
     ],
 )
