@@ -8,7 +8,7 @@ from headstart.experiments.peng_worlds import INSIDE, WORLDS
 from headstart.experiments.peng_worlds import unmet as unmet_robots
 from headstart.maths.statistics import paired_difference
 from headstart.tasks.catalogue import family
-from tests.tables import result, spread
+from tests.tables import ROOT, result, spread
 from tests.tables.sluggish import sluggish
 from tests.tables.transfer import rows_of, title_of
 
@@ -246,20 +246,28 @@ def on_groups(arms, groups, digits):
 
 def ablation():
     """The recurrent policy, with one group of parameters after the other fixed at its nominal value."""
-    found = result("peng_ablation_hopper.json")
-    one = found["worlds"]["hopper"]
-    lines = [
-        f"| hopper, {one['steps']:,} steps | randomized simulation | Gymnasium's targets | nothing fixed is above by |",
-        "|---|---|---|---|",
-    ]
+    names = [f"peng_ablation_{world}.json" for world in ("hopper", "pusher")]
+    return "\n\n".join(ablated(result(name), name) for name in names if (ROOT / "results" / name).exists())
+
+
+def ablated(found, name):
+    """The rows of one world."""
+    [(world, one)] = found["worlds"].items()
+    taught = f" and {one['taught']:,} of each student" if one["taught"] else ""
+    succeeds = any("success" in arm["target"] for arm in one["arms"].values())
+    columns = [f"{world}, {one['steps']:,} steps{taught}", "randomized simulation", "Gymnasium's targets"]
+    columns += ["successes there"] * succeeds + ["nothing fixed is above by"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     below = {row["expected_worse"]: row for row in one["order"]}
-    for name, arm in one["arms"].items():
-        home, target = (spread({"iqm": of["value"], **of}) for of in (arm["home"], arm["target"]))
-        row = below.get(name)
-        cell = f"{difference(row)}{' (shown)' * row['shown']}" if row else ""
-        lines.append(f"| {name} | {home} | {target} | {cell} |")
+    for arm_name, arm in one["arms"].items():
+        cells = [spread({"iqm": of["value"], **of}) for of in (arm["home"], arm["target"])]
+        if succeeds:
+            cells.append(percent(arm["target"]["success"]))
+        row = below.get(arm_name)
+        cells.append(f"{difference(row)}{' (shown)' * row['shown']}" if row else "")
+        lines.append(f"| {arm_name} | {' | '.join(cells)} |")
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each"
-    made = f"Made by `{found['command']}` ({said}): [peng_ablation_hopper](../results/peng_ablation_hopper.json)."
+    made = f"Made by `{found['command']}` ({said}): [{name.removesuffix('.json')}](../results/{name})."
     return "\n".join([*lines, "", made])
 
 
