@@ -10,8 +10,8 @@ class TargetPlay(NamedTuple):
     """Target episodes.
 
     Attributes:
-        episodes: all that there are so far, leaves `time env=1 ...`.
-        policy: that played them; a method that plays it in simulation needs it, others do not.
+        episodes: leaves `time env=1 ...`.
+        policy: that played them, all of them; a method that plays it in simulation needs it, others do not.
         params: of the policy.
     """
 

@@ -1,5 +1,7 @@
 """The adapted arm: k target episodes tell what the target's simulator should be, and training goes on in that one.
 
+Each k is a round: the policy of the round before plays the next episodes, and goes on learning from where it was.
+
 Source: lecture slides "Domain adaptation"; Chebotar et al. 2019 (arXiv 1810.05687), algorithm 1.
 """
 
@@ -24,10 +26,24 @@ from headstart.adapt.sim_opt import SimOpt
 from headstart.run import disk, strict_json
 from headstart.run.evaluate import Evaluation
 from headstart.run.target import Target
-from headstart.types import Params, Policy, Rollout, TaskDistribution
+from headstart.types import Params, Policy, Rollout, State, TaskDistribution
 
 LEVELS = (0.05, 0.5, 0.95)
 LOUDER = {"as trained": 1.0, "half the noise": 0.5, "twice the noise": 2.0}  # ways of playing, for --excite
+
+
+class Pupil(NamedTuple):
+    """Who goes on learning in the adapted simulator.
+
+    Attributes:
+        state: of the source's learner.
+        learn: trains on from a state on tasks of a distribution, in a round of a number; returns the state after it.
+        params: the policy's parameters in a state.
+    """
+
+    state: State
+    learn: Callable[[TaskDistribution, State, int], Generator[Any, None, State]]
+    params: Callable[[State], Params]
 
 
 class Adapted(NamedTuple):
@@ -67,8 +83,7 @@ class AdaptedArm:
         key: Key[Array, ""],
         target: Target,
         policy: Policy,
-        params: Params,
-        learn: Callable[[TaskDistribution], Generator[Any, None, Params]],
+        pupil: Pupil,
         unadapted: TaskDistribution | None,
     ) -> Iterator[Any]:
         """Spends the target's episodes; yields what `learn` yields, and after each k what it returned.
@@ -77,35 +92,37 @@ class AdaptedArm:
             key: same key, same findings.
             target: the metered handle.
             policy: of the source; plays the target.
-            params: of it.
-            learn: goes on training the source on tasks of a distribution; returns the policy's parameters.
-            unadapted: the source's own randomization, to train on for as long without any target episode: k = 0.
+            pupil: learns further in simulation.
+            unadapted: the source's own randomization, for k = 0: without any target episode it is trained on for as
+                long as all rounds together, so that no k has more of training than of knowledge to thank.
 
         Yields:
             Progress of training, and an `Adapted` for each k.
         """
         if unadapted is not None:
-            begun = time.monotonic()
-            longer = yield from learn(unadapted)
-            yield Adapted(0, longer, np.zeros(0), time.monotonic() - begun)
+            begun, state = time.monotonic(), pupil.state
+            for turn in range(len(self.shots)):
+                state = yield from pupil.learn(unadapted, state, turn)
+            yield Adapted(0, pupil.params(state), np.zeros(0), time.monotonic() - begun)
         key_plan, key_play, key = jax.random.split(key, 3)
         record: dict[str, Any] = {"format": 1, "method": type(self.method).__name__.lower(), "posteriors": []}
-        record |= self.before(key_plan, policy, params)
-        way = record.get("played", "as trained")
-        played = noisier(params, LOUDER[way]) if way != "as trained" else params
+        state, belief = pupil.state, self.method.init(key)
+        record |= self.before(key_plan, policy, pupil.params(state))
+        factor = LOUDER[record.get("played", "as trained")]
         episodes: list[Rollout] = []
-        state: Any = None
-        for k in self.shots:
-            begun = time.monotonic()
+        for turn, k in enumerate(self.shots):
+            begun, params = time.monotonic(), pupil.params(state)
+            played = params if factor == 1.0 else noisier(params, factor)
             more = target.run(jax.random.fold_in(key_play, k), policy, played, k - len(episodes), "adaptation")
             episodes += more
-            state, told = self.learn(jax.random.fold_in(key, k), TargetPlay(tuple(episodes), policy, played))
+            feedback = TargetPlay(more, policy, played)
+            belief, told = self.told(jax.random.fold_in(key, k), belief, feedback, tuple(episodes))
             record["posteriors"].append({"shots": k, **told})
-            adapted = yield from learn(Held(distribution=self.method, state=state))
+            state = yield from pupil.learn(Held(distribution=self.method, state=belief), state, turn)
             practice = Evaluation.of(tuple(episodes)).episode_return
-            yield Adapted(k, adapted, practice, time.monotonic() - begun)
+            yield Adapted(k, pupil.params(state), practice, time.monotonic() - begun)
         if isinstance(self.method, Posterior):
-            record["trajectory"] = replays(key, self.method, state, episodes[0])
+            record["trajectory"] = replays(key, self.method, belief, episodes[0])
         disk.replace_file(self.path, strict_json.encode(record) + b"\n")
 
     def before(self, key: Key[Array, ""], policy: Policy, params: Params) -> dict[str, Any]:
@@ -130,12 +147,18 @@ class AdaptedArm:
                 said["played"] = max(ways, key=lambda name: said["excitement"][name])
         return said
 
-    def learn(self, key: Key[Array, ""], feedback: TargetPlay) -> tuple[Any, dict[str, Any]]:
-        """Adapts to all episodes so far; returns the state, and what is written down of it."""
+    def told(
+        self, key: Key[Array, ""], belief: Any, latest: TargetPlay, episodes: tuple[Rollout, ...]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Adapts to target episodes; returns what is believed then, and what is written down of it.
+
+        A posterior is made from all episodes, whoever played them. SimOpt plays simulators with the policy that played
+        the target, so it goes on from what it believed before, and learns from the latest.
+        """
         if isinstance(self.method, Posterior):
-            cloud, found = self.method.infer(key, feedback.episodes)
+            cloud, found = self.method.infer(key, episodes)
             return cloud, {"intervals": self.intervals(cloud), **_told(found)}
-        state, metrics = self.method.update(key, self.method.init(key), feedback)
+        state, metrics = self.method.update(key, belief, latest)
         numbers = {name.removeprefix("adapt/"): float(value) for name, value in metrics.items()}
         return state, {"intervals": self.intervals(state), **numbers}
 

@@ -22,7 +22,7 @@ from headstart.adapt.posterior import Posterior
 from headstart.adapt.randomize import Uniform
 from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect, play
-from headstart.experiments.adapted import Adapted, AdaptedArm
+from headstart.experiments.adapted import Adapted, AdaptedArm, Pupil
 from headstart.experiments.diagnosed import diagnosed, write_diagnosis
 from headstart.experiments.finding import Finding, Finished, Learning, Scored
 from headstart.experiments.on_splits import on_splits, write_splits
@@ -278,20 +278,19 @@ class HeadStart:
         """Goes on from a source in the simulator as target episodes say it should be; at k = 0, as it was."""
         if self.adaptation is None:
             return
-        kind = self.job_of("adapted")
+        kind, steps = self.job_of("adapted"), self.scale.adapted_steps
 
-        def learn(distribution: TaskDistribution) -> Generator[Learning, None, Params]:
-            steps = self.scale.adapted_steps
+        def learn(distribution: TaskDistribution, before: State, turn: int) -> Generator[Learning, None, State]:
             training = self.training(kind, self.source, distribution, steps)
-            after, _ = yield from self.learn(seed, "adapted", training, steps, state)
-            return training.learner.params(after)
+            after, _ = yield from self.learn(seed, "adapted", training, steps, before, turn)
+            return after
 
         target, used = self.target("adapted", seed, max(self.shots))
         shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
         arm, policy = AdaptedArm(self.adaptation, shots, self.excite, path), self.policy_of("adapted")
         greedy: Policy = dataclasses.replace(policy, deterministic=True)
-        key, params, before = key_of(seed, "adapted"), self.learner(kind).params(state), self.randomized
-        for found in arm.meet(key, target, policy, params, learn, before if 0 in self.shots else None):
+        pupil, before = Pupil(state, learn, self.learner(kind).params), self.randomized
+        for found in arm.meet(key_of(seed, "adapted"), target, policy, pupil, before if 0 in self.shots else None):
             if not isinstance(found, Adapted):
                 yield found
                 continue
@@ -314,13 +313,15 @@ class HeadStart:
             yield scored._replace(counts=counts, shots=max(self.shots))
 
     def learn(
-        self, seed: int, name: str, training: Training, env_steps: int, state: State | None = None
+        self, seed: int, name: str, training: Training, env_steps: int, state: State | None = None, turn: int = 0
     ) -> Generator[Learning, None, tuple[State, episodes.Episodes]]:
         """Trains and says how it goes; returns the learner's last state and the episodes that it took.
 
-        Who goes on from a state begins with the whole learning rate again.
+        Who goes on from a state begins with the whole learning rate again; `turn` counts how often it did so before.
         """
         key = key_of(seed, name)
+        if turn:
+            key = jax.random.fold_in(key, turn)
         if state is not None and self.soft is None:
             state = state._replace(updates=0 * state.updates)
         run, seen = training.start(key, state), episodes.start(training.envs)

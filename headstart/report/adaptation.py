@@ -131,6 +131,8 @@ def replay(run: RunContents) -> Figure | None:
 def sentences(found: Adaptation) -> str:
     """Says in words what could not be identified, what was not explained, and how the target was played."""
     said = [f"Seed {found.seed}, method {found.method}."]
+    if len(found.posteriors) > 1:
+        said.append("The policy that had been adapted to the episodes before played the next ones.")
     if found.remaining and not found.unidentified:
         said.append("Before the first target episode, every parameter was expected to be identified.")
     if found.unidentified:

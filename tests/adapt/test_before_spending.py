@@ -11,7 +11,7 @@ from headstart.adapt.excite import Candidate, disagreement, excitement, noisier
 from headstart.adapt.identifiability import identifiability
 from headstart.adapt.posterior import Posterior
 from headstart.data.collect import play
-from headstart.experiments.adapted import Adapted, AdaptedArm
+from headstart.experiments.adapted import Adapted, AdaptedArm, Pupil
 from headstart.nets.policies import GaussianPolicy
 from headstart.report.adaptation import read_adaptation, sentences
 from headstart.run.ledger import BudgetExceeded, Ledger
@@ -89,24 +89,50 @@ class TestTheArm:
         ledger = Ledger(path=tmp_path / "ledger.json", budget=budget)
         target, under = Target(Heavy, ledger, play), []
 
-        def learn(distribution):
-            under.append(distribution.sample(KEY, distribution.init(KEY), 50).dynamics["mass:torso"])
+        def learn(distribution, state, turn):
+            under.append((turn, distribution.sample(KEY, distribution.init(KEY), 50).dynamics["mass:torso"]))
             yield "learning"
-            return PARAMS
+            return state + 1
 
+        pupil = Pupil(0, learn, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
         arm = AdaptedArm(METHOD, (1, 3), excite, tmp_path / "adaptation-0.json")
-        found = list(arm.meet(KEY, target, POLICY, PARAMS, learn, METHOD_BEFORE))
+        found = list(arm.meet(KEY, target, POLICY, pupil, METHOD_BEFORE))
         return found, under, ledger
 
     def test_it_spends_k_episodes_and_trains_in_the_simulator_that_they_tell_of(self, tmp_path):
         found, under, ledger = self.spend(tmp_path)
         assert [f.shots for f in found if isinstance(f, Adapted)] == [0, 1, 3]
-        assert ledger.counts().adaptation_episodes == 3 and found.count("learning") == 3
-        assert np.std(under[0]) > 0.1 and abs(np.median(under[2]) - 1.6) < 0.1  # nothing known; then nearly all
+        assert ledger.counts().adaptation_episodes == 3
+        turns, masses = zip(*under, strict=True)
+        # nothing known; then nearly all
+        assert np.std(masses[0]) > 0.1 and np.std(masses[1]) > 0.1 and abs(np.median(masses[3]) - 1.6) < 0.1
+        # without any episode as long as with all of them; then round after round
+        assert turns == (0, 1, 0, 1) and found.count("learning") == 4
         record = json.loads((tmp_path / "adaptation-0.json").read_text())
         assert record["parameters"] == sorted(RANGES) and record["played"] in record["excitement"]
         assert [part["shots"] for part in record["posteriors"]] == [1, 3]
         assert "1.6" not in json.dumps({k: record[k] for k in ("prior", "trained", "nominal")})  # nothing leaks
+
+    def test_each_round_goes_on_from_the_one_before_and_its_policy_plays(self, tmp_path):
+        played = []
+        ledger = Ledger(path=tmp_path / "ledger.json", budget=3)
+
+        def watched(key, family, policy, params, tasks, episodes):
+            played.append(float(np.exp(params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean()))
+            return play(key, family, policy, params, tasks, episodes)
+
+        def learn(distribution, state, turn):
+            yield "learning"
+            return state + 1
+
+        pupil = Pupil(0, learn, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
+        arm = AdaptedArm(METHOD, (1, 3), False, tmp_path / "adaptation-0.json")
+        found = [
+            f for f in arm.meet(KEY, Target(Heavy, ledger, watched), POLICY, pupil, METHOD_BEFORE) if f != "learning"
+        ]
+        np.testing.assert_allclose(played, [1.0, 1.5, 1.5], rtol=1e-5)
+        after = [np.exp(f.params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean() for f in found]
+        np.testing.assert_allclose(after, [2.0, 1.5, 2.0], rtol=1e-5)  # k = 0 has learnt in as many rounds, by itself
 
     def test_the_report_reads_what_it_wrote(self, tmp_path):
         self.spend(tmp_path)
