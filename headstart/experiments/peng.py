@@ -49,7 +49,7 @@ from headstart.experiments.peng_learning import (
     teacher_of,
 )
 from headstart.experiments.peng_table import compared, summed_up, table
-from headstart.experiments.peng_unmet import BEST, held_to_oracles
+from headstart.experiments.peng_unmet import BEST, held_to_oracles, worths
 from headstart.experiments.peng_worlds import ARMS, INSIDE, TOLD_OF, UNMET, WORLDS, Arm, World, distribution_of, unmet
 from headstart.experiments.sources import key_of
 from headstart.nets.memory import policy_with
@@ -205,9 +205,11 @@ def of_world(
     pieces = {arm: [piece for job, piece in found.items() if job.name == arm] for arm in arms}
     by_arm = {arm: summed_up(those) for arm, those in pieces.items()}
     first, *others = by_arm
-    summary = {"arms": by_arm, "order": compared(by_arm, pairs or [(first, other) for other in others])}
+    pairs = pairs or [(first, other) for other in others]
+    summary = {"arms": by_arm, "order": compared(by_arm, pairs)}
     if not oracles:
-        return summary
+        met = {arm: worths(those) for arm, those in pieces.items()}
+        return {**summary, "robots": {"count": scale.unmet, "arms": met, "order": order_inside(met, pairs)}}
     if scale.taught:
         pieces[TEACHER] = [piece for job, piece in found.items() if job.name == TEACHER]
     theirs = [found[job] for job in oracles_of(world, scale, best_seed(world, found))]
@@ -215,9 +217,13 @@ def of_world(
     if WORLDS[world].success is not None:
         homes = {arm: [{"unmet": piece["unmet_successes"]} for piece in those] for arm, those in pieces.items()}
         there["success"] = held_to_oracles(homes, [row["successes"] for row in theirs], scale.unmet_episodes)
-    inside = {arm: {"target": row[INSIDE]} for arm, row in there["arms"].items()}
     taken = {"from_scratch": scale.alone, "gone_on": scale.further}
-    return {**summary, "unmet": {**there, "oracle_steps": taken, "order": compared(inside, pairs or [])}}
+    return {**summary, "unmet": {**there, "oracle_steps": taken, "order": order_inside(there["arms"], pairs)}}
+
+
+def order_inside(arms: Mapping[str, Mapping[str, Any]], pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Compares pairs of arms on the robots inside of the ranges."""
+    return compared({arm: {"target": row[INSIDE]} for arm, row in arms.items()}, pairs)
 
 
 def best_seed(world: str, found: Mapping[Job, Mapping[str, Any]]) -> int:

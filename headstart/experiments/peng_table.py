@@ -76,13 +76,22 @@ def table(worlds: Mapping[str, Mapping[str, Any]]) -> str:
             cells = [f"{spread(arm[place], '.1f'):>28}" for place in ("home", "target")]
             cells += [f"{spread(arm['target']['success'], '.2f'):>26}"] if succeeds else []
             lines.append(f"{name:20}" + "".join(cells))
-        for row in found["order"]:
-            said = "shown" if row["shown"] else "not shown"
-            difference = spread(row["difference"], ".1f")
-            lines.append(f"{row['expected_better']} above {row['expected_worse']}: {said}, by {difference}")
+        lines += in_words(found["order"])
         lines += on_robots(found["unmet"]) if "unmet" in found else []
+        lines += (
+            ["on the robots inside of the ranges:", *in_words(found["robots"]["order"])] if "robots" in found else []
+        )
         lines.append("")
     return "\n".join(lines).rstrip()
+
+
+def in_words(order: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Writes a line for each comparison."""
+    lines = []
+    for row in order:
+        said, difference = "shown" if row["shown"] else "not shown", spread(row["difference"], ".1f")
+        lines.append(f"{row['expected_better']} above {row['expected_worse']}: {said}, by {difference}")
+    return lines
 
 
 def on_robots(found: Mapping[str, Any]) -> list[str]:

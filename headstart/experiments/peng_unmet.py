@@ -38,10 +38,7 @@ def held_to_oracles(
     nobody = who_learnt_nothing(alone)
     arms: dict[str, Any] = {}
     for name, those in pieces.items():
-        arms[name] = {}
-        for part in UNMET:
-            per_seed = np.array([np.mean(piece["unmet"][part]) for piece in those])
-            arms[name][part] = {**bootstrap_interval(per_seed[:, None])._asdict(), "per_seed": per_seed.tolist()}
+        arms[name] = worths(those)
         ours = np.array([piece["unmet"][INSIDE] for piece in those])
         arms[name][INSIDE]["per_robot"] = ours.tolist()  # of each seed: so that others can hold it to their oracles
         for said, best in (("share", alone["oracle"]), ("share_of_scratch", alone["from_scratch"])):
@@ -50,6 +47,15 @@ def held_to_oracles(
     robots = {part: len(next(iter(pieces.values()))[0]["unmet"][part]) for part in UNMET}
     theirs = {who: worths.tolist() for who, worths in alone.items()}
     return {"episodes": episodes, "robots": robots, **theirs, "arms": arms}
+
+
+def worths(pieces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns what one arm is worth on the unmet robots, by part: of each seed, and over seeds with its interval."""
+    found: dict[str, Any] = {}
+    for part in UNMET:
+        per_seed = np.array([np.mean(piece["unmet"][part]) for piece in pieces])
+        found[part] = {**bootstrap_interval(per_seed[:, None])._asdict(), "per_seed": per_seed.tolist()}
+    return found
 
 
 def who_learnt_nothing(alone: Mapping[str, Any]) -> Float[np.ndarray, " robot"]:

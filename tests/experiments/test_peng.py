@@ -122,8 +122,12 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     assert inside["arms"]["teacher"]["share"]["value"] == 0.5 and "\nteacher " in first.table
     for above, below in pairwise(ARMS):
         assert f"{above} above {below}: not shown" in first.table
-    rows = finished(peng_ablation.reproduce(request)).result["worlds"]["hopper"]
-    assert {row["expected_worse"] for row in rows["order"]} == {f"fixed {group}" for group in WORLDS["hopper"].groups}
+    ablation = finished(peng_ablation.reproduce(request))
+    rows, fixed = ablation.result["worlds"]["hopper"], {f"fixed {group}" for group in WORLDS["hopper"].groups}
+    assert {row["expected_worse"] for row in rows["order"]} == fixed
+    assert {row["expected_worse"] for row in rows["robots"]["order"]} == fixed and rows["robots"]["count"] == 1
+    assert {row["difference"]["value"] for row in rows["robots"]["order"]} == {0.0}  # all are worth the same here
+    assert "on the robots inside of the ranges:\nnothing fixed above fixed latency: not shown" in ablation.table
     json.dumps(rows, allow_nan=False)
 
 

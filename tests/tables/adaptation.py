@@ -257,18 +257,31 @@ def ablated(found, name):
     succeeds = any("success" in arm["target"] for arm in one["arms"].values())
     columns = [f"{world}, {one['steps']:,} steps{taught}", "randomized simulation", "Gymnasium's targets"]
     columns += ["successes there"] * succeeds + ["nothing fixed is above by"]
+    if "robots" in one:
+        columns += [f"{one['robots']['count']} robots inside the ranges", "nothing fixed is above by"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    below = {row["expected_worse"]: row for row in one["order"]}
     for arm_name, arm in one["arms"].items():
-        cells = [spread({"iqm": of["value"], **of}) for of in (arm["home"], arm["target"])]
-        if succeeds:
-            cells.append(percent(arm["target"]["success"]))
-        row = below.get(arm_name)
-        cells.append(f"{difference(row)}{' (shown)' * row['shown']}" if row else "")
+        cells = [shape(of) for of in (arm["home"], arm["target"])]
+        cells += [percent(arm["target"]["success"])] if succeeds else []
+        cells.append(above_by(one["order"], arm_name))
+        if "robots" in one:
+            inside = one["robots"]["arms"][arm_name][INSIDE]
+            cells += [shape(inside), above_by(one["robots"]["order"], arm_name)]
         lines.append(f"| {arm_name} | {' | '.join(cells)} |")
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each"
     made = f"Made by `{found['command']}` ({said}): [{name.removesuffix('.json')}](../results/{name})."
     return "\n".join([*lines, "", made])
+
+
+def above_by(order, name):
+    """Writes by how much the first arm is above another, and whether that is shown."""
+    rows = [row for row in order if row["expected_worse"] == name]
+    return "".join(f"{difference(row)}{' (shown)' * row['shown']}" for row in rows)
+
+
+def shape(of):
+    """Writes an estimate over seeds with its interval."""
+    return spread({"iqm": of["value"], **of})
 
 
 def ordered(order):
