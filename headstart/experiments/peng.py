@@ -43,14 +43,14 @@ from headstart.experiments.peng_learning import (
     Job,
     alone,
     gone_on,
-    known,
     learnt,
     name_of,
     teacher_of,
 )
 from headstart.experiments.peng_table import compared, summed_up, table
+from headstart.experiments.peng_teaching import TEACHINGS
 from headstart.experiments.peng_unmet import BEST, held_to_oracles, worths
-from headstart.experiments.peng_worlds import ARMS, INSIDE, TOLD_OF, UNMET, WORLDS, Arm, World, distribution_of, unmet
+from headstart.experiments.peng_worlds import ARMS, INSIDE, UNMET, WORLDS, Arm, World, distribution_of, unmet
 from headstart.experiments.sources import key_of
 from headstart.nets.memory import policy_with
 from headstart.nets.random_actions import RandomActions
@@ -188,7 +188,7 @@ def carried_out(
     for name in names:
         mine = {job: piece for job, piece in found.items() if job.world == name}
         worlds[name] = {"share_of_table_i": WORLDS[name].share, "steps": scale.steps[name], "taught": scale.taught}
-        worlds[name]["told"] = TOLD_OF[WORLDS[name].teaching]
+        worlds[name]["told"] = TEACHINGS[WORLDS[name].teaching].told
         worlds[name] |= of_world(name, mine, rows[name], scale, pairs, oracles)
     return Reproduced(table(worlds), {**about, "worlds": worlds})
 
@@ -295,7 +295,7 @@ def measured_teacher(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
     """Trains a teacher and says what it is worth on the unmet robots, being told there what it was told."""
     world, home = WORLDS[job.world], family(WORLDS[job.world].family)
     greedy, params = played_by(*learnt(job, home, scale.amount(job.world), folder))
-    return on_unmet(job, known(home, world), greedy, params, scale)
+    return on_unmet(job, TEACHINGS[world.teaching].known(family=home), greedy, params, scale)
 
 
 def measured_oracle(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from headstart.experiments.peng_lessons import schooled
-from headstart.experiments.peng_worlds import WORLDS, Arm, World, distribution_of, practice_of
+from headstart.experiments.peng_teaching import TEACHINGS
+from headstart.experiments.peng_worlds import WORLDS, Arm, distribution_of, practice_of
 from headstart.experiments.sources import SOURCE, key_of, recalled
 from headstart.learn.averaged import Averaged
 from headstart.learn.distillation import Distillation
@@ -27,8 +28,7 @@ from headstart.nets.unroll import MemoryPolicy
 from headstart.run import sealed
 from headstart.run.train import Training, train
 from headstart.spaces import ParameterSpace
-from headstart.tasks.mujoco.exact import Exact
-from headstart.tasks.mujoco.informed import SEEN, TOLD, Informed
+from headstart.tasks.mujoco.informed import SEEN
 from headstart.types import Learner, ObservationSpace, Params, State, TaskDistribution, TaskFamily
 
 ROLLOUT_STEPS = 64
@@ -87,6 +87,7 @@ def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[St
     """
     world, teacher = WORLDS[job.world], teacher_of(job)
     tasks, practice = distribution_of(home, world, job.arm), practice_of(home, world)
+    teaching = TEACHINGS[world.teaching]
     if not amount.taught:
         learner = reinforced(job, home, amount.steps)
         learn = partial(practised, job, practice, learner, tasks, amount.steps)
@@ -94,14 +95,14 @@ def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[St
     if not job.arm.randomized:
         return well_learnt(job, home, practice, tasks, amount.steps + amount.taught, folder)
     if job == teacher:
-        return well_learnt(job, known(home, world), known(practice, world), tasks, amount.steps, folder)
+        know = teaching.known
+        return well_learnt(job, know(family=home), know(family=practice), tasks, amount.steps, folder)
     expert, params = learnt(teacher, home, amount, folder)
     student = dataclasses.replace(policy_of(job.arm.memory, home.observation, home), initial_std=EXPLORATION)
     updates = -(-amount.taught // (Distillation.envs * ROLLOUT_STEPS))
-    asked = TOLD if world.teaching == "lessons" else None  # who learnt from replay saw both
-    lessons = Distillation(student=student, teacher=expert, entry=SEEN, asked=asked, decay=updates)
+    lessons = Distillation(student=student, teacher=expert, entry=SEEN, asked=teaching.asked, decay=updates)
     fresh = lessons.init(key_of(job.seed, job.name))._replace(teacher=params)
-    learn = partial(practised, job, shown(home, world), lessons, tasks, amount.taught, fresh)
+    learn = partial(practised, job, teaching.shown(family=home), lessons, tasks, amount.taught, fresh)
     return student, kept_params(job, lessons, amount.taught, folder, lambda: lessons.params(learn()))
 
 
@@ -176,24 +177,6 @@ def policy_of(memory: MemoryName, observation: ObservationSpace, home: TaskFamil
     if memory in ("none", "history"):
         return dataclasses.replace(policy, hidden=HIDDEN)
     return dataclasses.replace(policy, memory=UNITS, branch=UNITS, hidden=(UNITS,))
-
-
-def known(home: Any, world: World) -> Any:
-    """Returns the same worlds as a teacher knows them.
-
-    From replay it learns with all that the simulator knows beside what is seen. On its own rollouts, which some two
-    hundred robots are in, it learns those by heart by their dynamics, and pushes worse on all others than who is not
-    told them: there it is to know where everything is, and nothing else (docs/log.md, "Told less, the pusher's teacher
-    pushes").
-    """
-    return Exact(family=home) if world.teaching == "lessons" else Informed(family=home)
-
-
-def shown(home: Any, world: World) -> Any:
-    """Returns the same worlds with what a teacher knows beside what is seen: where students learn."""
-    if world.teaching == "lessons":
-        return Informed(family=home, waiting=0, tells_dynamics=False)
-    return Informed(family=home)
 
 
 def kept_params(job: Job, learner: Any, steps: int, folder: Path, learn: Callable[[], Params]) -> Params:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from headstart.adapt.randomize import PRESETS, Uniform
 from headstart.adapt.splits import split
+from headstart.experiments.peng_teaching import Name
 from headstart.nets.memory import MemoryName
 from headstart.spaces import ParameterSpace
 from headstart.tasks.fixed import Fixed
@@ -23,7 +24,6 @@ from headstart.types import Task, TaskDistribution, TaskFamily
 FACTORS = ("mass:*", "damping:*", "friction:floor", "gear:*")  # of Table I, whose powers are taken
 LATENCY = (0.0, 2.0)  # control steps, drawn for each episode; their robot's own latency is not in their table
 INSIDE, OUTSIDE = UNMET = ("interpolation", "extrapolation")
-TOLD_OF = {"replay": "the dynamics", "lessons": "where everything is"}  # to teachers who learn so
 FROZEN = 1710  # the seed of the robots that no policy trains on
 
 
@@ -69,7 +69,7 @@ class World:
     groups: Mapping[str, tuple[str, ...]]
     initial_std: float
     discount: float
-    teaching: Literal["replay", "lessons"] = "replay"
+    teaching: Name = "replay"
     paid: tuple[tuple[str, float], ...] = ()
     success: float | None = None
 

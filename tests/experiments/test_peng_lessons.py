@@ -8,6 +8,7 @@ import numpy as np
 from headstart.experiments import peng_learning, peng_lessons
 from headstart.experiments.peng_learning import Amount, Job, reinforced, teacher_of
 from headstart.experiments.peng_lessons import FIRST, SECOND, schooled
+from headstart.experiments.peng_teaching import TEACHINGS
 from headstart.experiments.peng_worlds import ARMS, WORLDS, distribution_of, practice_of
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
@@ -15,6 +16,7 @@ from headstart.tasks.mujoco import Exact, Informed
 
 KEY = jax.random.key(0)
 WORLD, HOME = WORLDS["pusher"], family(WORLDS["pusher"].family)
+TEACHING = TEACHINGS[WORLD.teaching]
 TASKS = distribution_of(HOME, WORLD, ARMS["recurrent"])
 JOB = teacher_of(Job("pusher", "recurrent", ARMS["recurrent"], 0))
 STEPS = 40_960  # two rollouts of the first lesson, two of the second
@@ -31,23 +33,18 @@ def test_only_what_is_paid_differs_while_learning():
 def test_a_teacher_in_lessons_knows_where_everything_is_and_its_students_see_that_beside_what_they_are_to_see():
     tasks = TASKS.sample(KEY, (), 8)
     state = HOME.reset(np.arange(8), HOME.start(8), tasks, np.ones(8, bool))
-    known, shown = (
-        world.observe(state) for world in (peng_learning.known(HOME, WORLD), peng_learning.shown(HOME, WORLD))
-    )
+    known, shown = (worlds(family=HOME).observe(state) for worlds in (TEACHING.known, TEACHING.shown))
     np.testing.assert_array_equal(known, HOME.exact(state))
     np.testing.assert_array_equal(shown["told"], known)
     np.testing.assert_array_equal(shown["seen"], HOME.observe(state))
     assert np.abs(shown["seen"] - known).max() > 0
     hopper = family(WORLDS["hopper"].family)
-    assert (
-        peng_learning.known(hopper, WORLDS["hopper"])
-        == peng_learning.shown(hopper, WORLDS["hopper"])
-        == Informed(family=hopper)
-    )
+    replay = TEACHINGS[WORLDS["hopper"].teaching]
+    assert replay.known(family=hopper) == replay.shown(family=hopper) == Informed(family=hopper)
 
 
 def test_two_lessons_the_plain_robot_and_then_the_tasks(monkeypatch):
-    home, practice = (peng_learning.known(world, WORLD) for world in (HOME, practice_of(HOME, WORLD)))
+    home, practice = (TEACHING.known(family=world) for world in (HOME, practice_of(HOME, WORLD)))
     learner, calls, real = reinforced(JOB, home, STEPS), [], peng_lessons.taught
 
     def watched(key, world, pupil, tasks, lesson, steps, fresh=None):
