@@ -161,8 +161,10 @@ class HeadStart:
 
     @property
     def oracle_steps(self) -> int:
-        """Environment steps of the oracle; what an adapted source closes of the gap to it was measured with more."""
-        return self.scale.oracle_steps if self.adaptation is None else 2 * self.scale.adapted_steps
+        """Environment steps of the oracle; beside an adapted source it learns for as long as that in all its rounds."""
+        if self.adaptation is None:
+            return self.scale.oracle_steps
+        return max(2, sum(k > 0 for k in self.shots)) * self.scale.adapted_steps
 
     @property
     def discount(self) -> float:
