@@ -13,6 +13,7 @@ from headstart.adapt.randomize import Uniform, preset
 from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect
 from headstart.errors import InputError
+from headstart.experiments.adapted import AdaptedArm
 from headstart.maths.reps import kl_normal
 from headstart.nets.policies import GaussianPolicy
 from headstart.tasks.catalogue import family
@@ -63,6 +64,18 @@ def test_same_key_same_bits(adapted):
     method, start, state, _ = adapted
     again, _ = method.update(KEY, start, TargetPlay(target(), POLICY, PARAMS))
     np.testing.assert_array_equal(again.mean, state.mean)
+
+
+def test_a_later_round_goes_on_from_what_was_believed_and_compares_what_its_own_policy_played(adapted, tmp_path):
+    method, start, after, metrics = adapted
+    arm, played = AdaptedArm(method, (3, 4), False, tmp_path / "adaptation-0.json"), target()
+    belief, told = arm.told(KEY, start, TargetPlay(played, POLICY, PARAMS), played)
+    np.testing.assert_array_equal(belief.mean, after.mean)
+    assert told["discrepancy_0"] == metrics["adapt/discrepancy_0"]
+    latest = TargetPlay(target((30,)), POLICY, PARAMS)
+    later, _ = arm.told(KEY, belief, latest, (*played, *latest.episodes))
+    np.testing.assert_array_equal(later.mean, method.update(KEY, belief, latest)[0].mean)
+    assert np.abs(later.mean - arm.told(KEY, start, latest, latest.episodes)[0].mean).max() > 0
 
 
 def test_bad_input_is_named():

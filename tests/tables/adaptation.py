@@ -25,11 +25,25 @@ def adaptation():
     lines = [title_of(shots), "|---|" + "---|" * len(shots), *rows_of(found["arms"], shots), "", closed(found)]
     lines += [
         "",
+        alone(),
+        "",
         f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % interval; made by "
         f"`{found['extra']['command']}`: [adaptation_transfer](../results/adaptation_transfer.json). With three seeds "
         f"it takes {timed()} minutes on two cores (goal: 6).",
     ]
     return "\n".join(lines)
+
+
+def alone():
+    """Says what later rounds owe to training alone."""
+    found = result("adaptation_rounds.json")
+    above = (f"{k} episodes above that by {difference({'difference': of})}" for k, of in found["above_longer"].items())
+    return (
+        f"Rounds beside training alone: with one target episode and as much training as in all rounds "
+        f"({found['steps']:,} steps) {shape(found['longer'])}; paired by seed, "
+        f"{', '.join(above).replace('1 episodes', '1 episode and one round')} "
+        f"(`{found['command']}`: [adaptation_rounds](../results/adaptation_rounds.json))."
+    )
 
 
 def timed():
