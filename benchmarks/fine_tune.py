@@ -65,7 +65,7 @@ def source_of(study: HeadStart, seed: int, kind: str, kept: Path) -> Any:
         while True:
             next(learning)
     except StopIteration as ended:
-        state = ended.value[0]
+        state = ended.value[0].learner
     kept.mkdir(parents=True, exist_ok=True)
     sealed.write(place, "source", study.scale.source_steps, state, {})
     return state

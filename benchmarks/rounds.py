@@ -79,6 +79,7 @@ def main() -> int:
 
 def once(study: HeadStart, steps: int, folder: Path) -> HeadStart:
     """Returns the same study with one round, of so many steps."""
+    folder.mkdir()
     scale = dataclasses.replace(study.scale, adapted_steps=steps)
     return dataclasses.replace(study, scale=scale, shots=(min(k for k in study.shots if k),), folder=folder)
 

@@ -14,13 +14,14 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 
 from headstart.adapt.posterior import Posterior
 from headstart.adapt.randomize import Uniform
 from headstart.adapt.sim_opt import SimOpt
+from headstart.data.carry import Carry
 from headstart.data.collect import begin, collect, play
 from headstart.experiments.adapted import Adapted, AdaptedArm, Pupil
 from headstart.experiments.diagnosed import diagnosed, write_diagnosis
@@ -36,7 +37,7 @@ from headstart.run.evaluate import Evaluation
 from headstart.run.ledger import Counts, Ledger
 from headstart.run.tape import Tape
 from headstart.run.target import Target
-from headstart.run.train import Training, train
+from headstart.run.train import Run, Training, train
 from headstart.tasks.fixed import Fixed
 from headstart.transfer.fine_tune import FineTuning, OnPolicy
 from headstart.transfer.hand_off import squashed
@@ -47,6 +48,18 @@ from headstart.types import HostFamily, Params, Policy, State, TaskDistribution,
 
 ROLLOUT_STEPS = 64
 LEARNING_RATE, EPOCHS = 7e-4, 8  # of sources: their steps are counted, so more is made of each than by the defaults
+
+
+class Stand(NamedTuple):
+    """Where somebody stands who goes on learning.
+
+    Attributes:
+        learner: its state.
+        carry: of the worlds that it was in; None where it enters anew.
+    """
+
+    learner: State
+    carry: Carry | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +252,8 @@ class HeadStart:
         place = self.folder / "sources" / f"{kind}-{seed}"
         state = recalled(place, training.learner.init)
         if state is None:
-            state, _ = yield from self.learn(seed, kind, training, self.source_steps)
+            run, _ = yield from self.learn(seed, kind, training, self.source_steps)
+            state = run.learner
             sealed.write(place, SOURCE, self.source_steps, state, {})
         self.diagnose(seed, kind, state)
         if isinstance(self.randomized, Uniform):
@@ -282,16 +296,17 @@ class HeadStart:
             return
         kind, steps = self.job_of("adapted"), self.scale.adapted_steps
 
-        def learn(distribution: TaskDistribution, before: State, turn: int) -> Generator[Learning, None, State]:
+        def learn(distribution: TaskDistribution, before: Stand, turn: int) -> Generator[Learning, None, Stand]:
             training = self.training(kind, self.source, distribution, steps)
-            after, _ = yield from self.learn(seed, "adapted", training, steps, before, turn)
-            return after
+            run, _ = yield from self.learn(seed, "adapted", training, steps, *before, turn)
+            return Stand(run.learner, run.carry)
 
         target, used = self.target("adapted", seed, max(self.shots))
         shots, path = tuple(k for k in self.shots if k > 0), self.folder / f"adaptation-{seed}.json"
         arm, policy = AdaptedArm(self.adaptation, shots, self.excite, path), self.policy_of("adapted")
         greedy: Policy = dataclasses.replace(policy, deterministic=True)
-        pupil, before = Pupil(state, learn, self.learner(kind).params), self.randomized
+        learner, before = self.learner(kind), self.randomized
+        pupil = Pupil(Stand(state), learn, lambda stand: learner.params(stand.learner))
         for found in arm.meet(key_of(seed, "adapted"), target, policy, pupil, before if 0 in self.shots else None):
             if not isinstance(found, Adapted):
                 yield found
@@ -308,18 +323,27 @@ class HeadStart:
         family = self.build_target()
         distribution = Fixed(task=family.task())
         training = self.training(self.job_of("oracle"), family, distribution, self.oracle_steps)
-        state, used = yield from self.learn(seed, "oracle", training, self.oracle_steps, state)
-        for scored in self.meet(seed, "oracle", state, (0,)):
+        run, used = yield from self.learn(seed, "oracle", training, self.oracle_steps, state)
+        for scored in self.meet(seed, "oracle", run.learner, (0,)):
             begun = int(used.finished) + self.envs  # an episode counts from its beginning
             counts = scored.counts._replace(adaptation_episodes=begun, adaptation_steps=int(used.steps))
             yield scored._replace(counts=counts, shots=max(self.shots))
 
     def learn(
-        self, seed: int, name: str, training: Training, env_steps: int, state: State | None = None, turn: int = 0
-    ) -> Generator[Learning, None, tuple[State, episodes.Episodes]]:
-        """Trains and says how it goes; returns the learner's last state and the episodes that it took.
+        self,
+        seed: int,
+        name: str,
+        training: Training,
+        env_steps: int,
+        state: State | None = None,
+        carry: Carry | None = None,
+        turn: int = 0,
+    ) -> Generator[Learning, None, tuple[Run, episodes.Episodes]]:
+        """Trains and says how it goes; returns where the run stands then, and the episodes that it took.
 
         Who goes on from a state begins with the whole learning rate again; `turn` counts how often it did so before.
+        With a `carry` it goes on in the episodes in which it was interrupted: where all worlds begin anew, the next
+        rollouts see beginnings alone.
         """
         key = key_of(seed, name)
         if turn:
@@ -327,13 +351,15 @@ class HeadStart:
         if state is not None and self.soft is None:
             state = state._replace(updates=0 * state.updates)
         run, seen = training.start(key, state), episodes.start(training.envs)
+        if carry is not None:
+            run = run._replace(carry=carry)
         began = time.monotonic()
         for progress in train(training, run, env_steps):
             run, seen = progress.run, episodes.track(seen, progress.rollout)
             rate = float(run.env_steps) / (time.monotonic() - began)
             mean = episodes.metrics(seen).get("rollout/ep_rew_mean", 0.0)
             yield Learning(seed, name, int(run.env_steps), env_steps, mean, rate)
-        return run.learner, seen
+        return run, seen
 
     def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:
         """Lets a policy meet the target through a ledger of its own."""

@@ -44,19 +44,32 @@ def test_the_learning_rate_falls_to_zero_over_just_the_steps_that_there_are(tmp_
         one.learner("nominal", 2048).decay == 4 and one.learner("nominal", 2049).decay == 5
     )  # rollouts of 8 × 64 steps
     assert one.training("nominal", PENDULUM, one.nominal, 2048).learner == one.learner("nominal", 2048)
-    state, _ = finished(one.learn(0, "nominal", one.training("nominal", PENDULUM, one.nominal, 2048), 2048))
-    assert state.updates == 4
+    run, _ = finished(one.learn(0, "nominal", one.training("nominal", PENDULUM, one.nominal, 2048), 2048))
+    assert run.learner.updates == 4
 
 
 def test_who_goes_on_from_a_source_learns_at_the_whole_rate_again(tmp_path):
     one = study(tmp_path)
-    state, _ = finished(one.learn(0, "nominal", one.training("nominal", PENDULUM, one.nominal, 1024), 1024))
+    run, _ = finished(one.learn(0, "nominal", one.training("nominal", PENDULUM, one.nominal, 1024), 1024))
     training = one.training(
         "randomized", PENDULUM, one.nominal, 512
     )  # one update: without a new beginning its rate would be 0
-    after, _ = finished(one.learn(0, "oracle", training, 512, state))
-    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), after.params["actor"], state.params["actor"])
-    assert max(jax.tree.leaves(moved)) > 1e-3 and after.updates == 1
+    after, _ = finished(one.learn(0, "oracle", training, 512, run.learner))
+    moved = jax.tree.map(
+        lambda a, b: float(np.abs(a - b).max()), after.learner.params["actor"], run.learner.params["actor"]
+    )
+    assert max(jax.tree.leaves(moved)) > 1e-3 and after.learner.updates == 1
+
+
+def test_who_goes_on_in_the_worlds_of_before_goes_on_with_their_episodes(tmp_path):
+    one = study(tmp_path)
+    training = one.training("nominal", PENDULUM, one.nominal, 1024)
+    run, _ = finished(one.learn(0, "nominal", training, 1024))
+    anew, entered = (
+        finished(one.learn(0, "adapted", training, 512, run.learner, carry, turn=1))[0] for carry in (None, run.carry)
+    )
+    # pendulums have 200 steps, so those of 128 steps of before are 192 steps old, and those that begin anew 64
+    assert [int(np.asarray(after.carry.elapsed).max()) for after in (anew, entered)] == [64, 192]
 
 
 def test_a_source_that_goes_on_in_an_adapted_simulator_does_not_come_to_rest(tmp_path):
