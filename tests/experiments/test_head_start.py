@@ -72,6 +72,23 @@ def test_who_goes_on_in_the_worlds_of_before_goes_on_with_their_episodes(tmp_pat
     assert [int(np.asarray(after.carry.elapsed).max()) for after in (anew, entered)] == [64, 192]
 
 
+def test_a_round_of_adaptation_goes_on_in_the_episodes_of_the_one_before(tmp_path, monkeypatch):
+    one, stands = dataclasses.replace(study(tmp_path), adaptation=object(), shots=(0, 1, 2)), []  # pyright: ignore
+
+    def meet(arm, key, target, policy, pupil, unadapted):
+        stand = pupil.state
+        for turn in range(2):
+            stand = yield from pupil.learn(unadapted, stand, turn)
+            stands.append(stand)
+
+    monkeypatch.setattr("headstart.experiments.head_start.AdaptedArm.meet", meet)
+    monkeypatch.setattr(HeadStart, "target", lambda *given: (None, None))
+    state = one.learner("randomized").init(jax.random.key(0))
+    list(one.adapted(0, state))
+    assert [int(np.asarray(stand.carry.elapsed).max()) for stand in stands] == [128, 56]  # of 200: the next has begun
+    assert [int(np.asarray(stand.carry.episode).max()) for stand in stands] == [0, 1]
+
+
 def test_a_source_that_goes_on_in_an_adapted_simulator_does_not_come_to_rest(tmp_path):
     one = study(tmp_path)
     open_ended = dataclasses.replace(one, adaptation=object())  # pyright: ignore[reportArgumentType]
