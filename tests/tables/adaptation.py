@@ -37,12 +37,11 @@ def adaptation():
 def alone():
     """Says what later rounds owe to training alone."""
     found = result("adaptation_rounds.json")
-    above = (f"{k} episodes above that by {difference({'difference': of})}" for k, of in found["above_longer"].items())
+    beside = ", ".join(f"{difference({'difference': of})} at k = {k}" for k, of in found["above_longer"].items())
     return (
-        f"Rounds beside training alone: with one target episode and as much training as in all rounds "
-        f"({found['steps']:,} steps) {shape(found['longer'])}; paired by seed, "
-        f"{', '.join(above).replace('1 episodes', '1 episode and one round')} "
-        f"(`{found['command']}`: [adaptation_rounds](../results/adaptation_rounds.json))."
+        f"What rounds owe to training alone: one target episode, and as much training in one go as in all rounds "
+        f"({found['steps']:,} steps), come to {shape(found['longer'])}. Beside that, paired by seed, rounds come to "
+        f"{beside} (`{found['command']}`: [adaptation_rounds](../results/adaptation_rounds.json))."
     )
 
 
