@@ -127,7 +127,8 @@ def adapted():
     return (
         "domain adaptation: let target episodes choose the ranges",
         f"3 episodes: {spread(arms['adapted', 3])}, fine-tuned with as many {spread(arms['fine-tune randomized', 3])}; "
-        f"{mean:.0%} [{low:.0%}, {high:.0%}] of the gap to the oracle is closed, 10 episodes: {spread(arms['adapted', 10])}",
+        f"{mean:.0%} [{low:.0%}, {high:.0%}] of the gap to the oracle is closed, 10 episodes: "
+        f"{spread(arms['adapted', 10])}",
         "adaptation",
     )
 
