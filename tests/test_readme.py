@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # for whoever runs this file
 
-from tests.tables.adaptation import ablation, adaptation, memory, recovery  # noqa: E402
+from tests.tables.adaptation import ablation, adaptation, memory, nominal, recovery  # noqa: E402
 from tests.tables.claims import claims  # noqa: E402
 from tests.tables.hand_off import hand_off  # noqa: E402
 from tests.tables.imitation import imitation  # noqa: E402
@@ -27,6 +27,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/soft_pretraining.md": {"four_goals": four_goals, "soft": soft, "default": default, "robot": robot},
     "docs/adaptation.md": {
         "adaptation": adaptation,
+        "nominal": nominal,
         "recovery": recovery,
         "remembered": remembered,
         "memory": memory,

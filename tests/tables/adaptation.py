@@ -3,6 +3,7 @@
 import numpy as np
 
 from headstart.experiments import peng_unmet
+from headstart.experiments.peng_table import FEWEST
 from headstart.experiments.peng_unmet import judged, who_learnt_nothing
 from headstart.experiments.peng_worlds import INSIDE, WORLDS
 from headstart.experiments.peng_worlds import unmet as unmet_robots
@@ -14,6 +15,7 @@ from tests.tables.transfer import rows_of, title_of
 
 SUCCESSES = "Of the oracles' successes inside"
 PLAIN = "no randomization"
+BEFORE = ("zero-shot randomized", 0)
 # ways of the same study on the same robots, whose oracles count too
 EARLIER = {"hopper": ("by_themselves", "taught_by_ppo", "one_million"), "pusher": ()}
 
@@ -32,6 +34,23 @@ def adaptation():
         f"it takes {timed()} minutes on two cores (goal: 6).",
     ]
     return "\n".join(lines)
+
+
+def nominal():
+    """What adaptation does where there is nothing to adapt to."""
+    found = result("adaptation_nominal.json")
+    arms = {(arm["method"], arm["shots"]): arm for arm in found["arms"]}
+    [k] = (k for k in found["shots"] if k)
+    after, longer, before = (np.array(arms[arm]["per_seed"]) for arm in (("adapted", k), ("adapted", 0), BEFORE))
+    changes = [paired_difference(after, other) for other in (before, longer)]
+    shown = len(after) >= FEWEST and all(change.low > 0 or change.high < 0 for change in changes)
+    said = " and ".join(difference({"difference": change._asdict()}) for change in changes)
+    return (
+        f"On Gymnasium's plain Hopper-v5, which is what the simulator says anyway, {k} episodes lead to "
+        f"{spread(arms['adapted', k])}; before them it was {spread(arms[BEFORE])}, and after as much training without "
+        f"them {spread(arms['adapted', 0])}. By seed that is a change of {said}, which {len(after)} seeds do "
+        f"{'show' if shown else 'not show'} to be one ([adaptation_nominal](../results/adaptation_nominal.json))."
+    )
 
 
 def alone():
