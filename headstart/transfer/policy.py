@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key
 
 from headstart.errors import InputError, unknown
@@ -131,13 +132,24 @@ def differences(name: str, source: Any, target: Any) -> list[str]:
         elif isinstance(a, Box) and a.shape != b.shape:
             found.append(f"{label} has shape {list(a.shape)} in the source and {list(b.shape)} in the target")
         elif isinstance(a, Box) and name == "action" and not same_bounds(a, b):
-            found.append(f"{label} has other bounds in the target")
+            found.append(f"{label} has other bounds ({bounds_apart(a, b)})")
     return found
 
 
 def same_bounds(a: Box, b: Box) -> bool:
     """Tells whether two boxes of one shape have the same bounds."""
     return all((x == y).all() for x, y in zip(a.bounds(), b.bounds(), strict=True))
+
+
+def bounds_apart(a: Box, b: Box) -> str:
+    """Says which entries of two boxes of one shape have other bounds: the first, and how many more."""
+    (low, high), (other_low, other_high) = ([side.ravel() for side in box.bounds()] for box in (a, b))
+    apart = np.flatnonzero((low != other_low) | (high != other_high))
+    at, more = apart[0], f", and of {len(apart) - 1} more entries" if len(apart) > 1 else ""
+    return (
+        f"of entry {at}: {low[at]:g} to {high[at]:g} in the source and {other_low[at]:g} to {other_high[at]:g} in the "
+        f"target{more}"
+    )
 
 
 def describe(leaf: Any) -> str:

@@ -97,7 +97,10 @@ def part(policy=POLICY, **spaces):
     [
         ((PART,), "two or more"),
         ((PART, part(observation=Box((3,)))), r"observation has shape \[1\] in part 0 and \[3\] in part 1"),
-        ((PART, part(action=Box((2,), -1.0, 1.0))), "action has other bounds in part 1"),
+        (
+            (PART, part(action=Box((2,), -1.0, 1.0))),
+            r"action has other bounds \(of entry 0: .* in part 0 and -1 to 1 in part 1",
+        ),
         ((PART, PART, part(observation={"a": Box((1,))}, action=Box((3,), 0.0, 1.0))), "parts 0 and 2 .*; action has"),
     ],
 )

@@ -107,7 +107,14 @@ def test_differences_of_spaces_are_listed(source, target, expected):
 
 def test_other_bounds_of_actions_are_a_difference():
     assert differences("action", Box((1,), -1.0, 1.0), Box((1,), -2.0, 2.0)) == [
-        "action has other bounds in the target"
+        "action has other bounds (of entry 0: -1 to 1 in the source and -2 to 2 in the target)"
+    ]
+    three = Box((3,), -1.0, (1.0, 0.4, 1.0))
+    assert differences("action", Box((3,), -1.0, 1.0), three) == [
+        "action has other bounds (of entry 1: -1 to 1 in the source and -1 to 0.4 in the target)"
+    ]
+    assert differences("action", Box((3,), -1.0, 1.0), Box((3,), 0.0, 1.0)) == [
+        "action has other bounds (of entry 0: -1 to 1 in the source and 0 to 1 in the target, and of 2 more entries)"
     ]
 
 
