@@ -106,6 +106,7 @@ class AdaptedArm:
             yield Adapted(0, pupil.params(state), np.zeros(0), time.monotonic() - begun)
         key_plan, key_play, key = jax.random.split(key, 3)
         record: dict[str, Any] = {"format": 1, "method": type(self.method).__name__.lower(), "posteriors": []}
+        record["rounds"] = True  # records of before have none: there the source played all episodes
         state, belief = pupil.state, self.method.init(key)
         record |= self.before(key_plan, policy, pupil.params(state))
         factor = LOUDER[record.get("played", "as trained")]

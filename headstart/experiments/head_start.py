@@ -174,7 +174,7 @@ class HeadStart:
 
     @property
     def oracle_steps(self) -> int:
-        """Environment steps of the oracle; beside an adapted source it learns for as long as that in all its rounds."""
+        """Environment steps of the oracle; beside an adapted source those of all its rounds, and of two at least."""
         if self.adaptation is None:
             return self.scale.oracle_steps
         return max(2, sum(k > 0 for k in self.shots)) * self.scale.adapted_steps

@@ -51,6 +51,7 @@ def _record(value: Any, seed: str) -> Adaptation:
         excitement={clean(k, 60): float(v) for k, v in value.get("excitement", {}).items() if finite(v) is not None},
         played=clean(value.get("played", ""), 60),
         replay=replay,
+        rounds=value.get("rounds") is True,
     )
 
 
@@ -131,7 +132,7 @@ def replay(run: RunContents) -> Figure | None:
 def sentences(found: Adaptation) -> str:
     """Says in words what could not be identified, what was not explained, and how the target was played."""
     said = [f"Seed {found.seed}, method {found.method}."]
-    if len(found.posteriors) > 1:
+    if found.rounds and len(found.posteriors) > 1:
         said.append("The policy that had been adapted to the episodes before played the next ones.")
     if found.remaining and not found.unidentified:
         said.append("Before the first target episode, every parameter was expected to be identified.")

@@ -97,6 +97,7 @@ class Adaptation:
         excitement: of each way of playing, in nats an episode.
         played: the way that was chosen.
         replay: a measured trajectory and bands of simulated ones.
+        rounds: whether the policy adapted to the episodes before played the next ones; before, the source played all.
     """
 
     method: str
@@ -110,6 +111,7 @@ class Adaptation:
     remaining: Mapping[str, float]
     excitement: Mapping[str, float]
     played: str = ""
+    rounds: bool = False
     replay: Mapping[str, np.ndarray] | None = None
 
 

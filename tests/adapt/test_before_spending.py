@@ -143,6 +143,10 @@ class TestTheArm:
         low, middle, high = read.posteriors[-1][1][torso]
         assert low <= middle <= high and abs(middle - 1.6) < 0.1
         assert "The target was played" in sentences(read)
+        said = "adapted to the episodes before played the next"
+        assert said in sentences(read) and said not in sentences(
+            dataclasses.replace(read, rounds=False)
+        )  # of an earlier version
         assert read.replay is not None and read.replay["measured"].shape[0] == len(read.replay["channels"])
         (tmp_path / "adaptation-0.json").write_text('{"parameters": 3}')
         assert read_adaptation(tmp_path, notes) is None and "could not be read" in notes["adaptation"]
