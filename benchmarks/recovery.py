@@ -1,7 +1,8 @@
 """Hidden masses of a hopper from few steps: the posterior against DROPO as published, in the same targets.
 
 DROPO takes 1000 evaluations × 100 samples of every step, so it is run on the first targets only; the posterior on all.
-Every finished row is kept in a file beside the result, and the command goes on where it was cut.
+Every finished row is kept in a file beside the result, and the command goes on where it was cut; where there is no such
+file it goes on from the result.
 
     python benchmarks/recovery.py --out results/adaptation_recovery.json --targets 20 --baseline 3
 """
@@ -42,19 +43,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--targets", type=int, default=20)
-    parser.add_argument("--baseline", type=int, default=3, help="targets that DROPO is run on, ten single steps")
+    parser.add_argument("--baseline", type=int, default=3, help="targets that DROPO is run on")
     parser.add_argument("--method", choices=[*METHODS, "both"], default="both", help="what to run now, of all of it")
     parser.add_argument("--noise", type=float, help="run cases of this noise only, now")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after the row that passes this; go on later")
     asked, began = parser.parse_args(), time.monotonic()
     study, kept = Recovery(), asked.out.with_suffix(".rows.jsonl")
+    if asked.out.exists() and not kept.exists():
+        kept.write_text("".join(json.dumps(row) + "\n" for row in json.loads(asked.out.read_text())["rows"]))
     rows = read_rows(kept)
     over = {(r["method"], r["target"], tuple(r["case"])) for r in rows}
     wanted = [("posterior", number, case) for number in range(asked.targets) for case in CASES]
     wanted.sort(key=lambda one: one[2].noise == 0.0)  # without noise there is least to learn
-    # ten single steps only: a whole episode costs DROPO as many times more as it is longer
-    single = sorted((case for case in CASES if case.shown == "10 steps"), key=lambda case: -case.noise)
-    wanted += [("dropo", number, case) for number in range(asked.baseline) for case in single]
+    wanted += [("dropo", number, case) for number in range(asked.baseline) for case in CASES]
     for method, number, case in wanted:
         if (
             asked.method not in (method, "both")

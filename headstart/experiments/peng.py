@@ -208,17 +208,30 @@ def of_world(
     pairs = pairs or [(first, other) for other in others]
     summary = {"arms": by_arm, "order": compared(by_arm, pairs)}
     if not oracles:
-        met = {arm: worths(those) for arm, those in pieces.items()}
-        return {**summary, "robots": {"count": scale.unmet, "arms": met, "order": order_inside(met, pairs)}}
+        robots = {"count": scale.unmet, **met_robots(pieces, pairs)}
+        if WORLDS[world].success is not None:
+            robots["success"] = met_robots(ends_of(pieces), pairs)
+        return {**summary, "robots": robots}
     if scale.taught:
         pieces[TEACHER] = [piece for job, piece in found.items() if job.name == TEACHER]
     theirs = [found[job] for job in oracles_of(world, scale, best_seed(world, found))]
     there = held_to_oracles(pieces, theirs, scale.unmet_episodes)
     if WORLDS[world].success is not None:
-        homes = {arm: [{"unmet": piece["unmet_successes"]} for piece in those] for arm, those in pieces.items()}
-        there["success"] = held_to_oracles(homes, [row["successes"] for row in theirs], scale.unmet_episodes)
+        homes = [row["successes"] for row in theirs]
+        there["success"] = held_to_oracles(ends_of(pieces), homes, scale.unmet_episodes)
     taken = {"from_scratch": scale.alone, "gone_on": scale.further}
     return {**summary, "unmet": {**there, "oracle_steps": taken, "order": order_inside(there["arms"], pairs)}}
+
+
+def ends_of(pieces: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Returns pieces that say how often there was success on each unmet robot where the others say its mean return."""
+    return {arm: [{"unmet": piece["unmet_successes"]} for piece in those] for arm, those in pieces.items()}
+
+
+def met_robots(pieces: Mapping[str, Sequence[Mapping[str, Any]]], pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Returns what each arm is worth on the unmet robots, where there are no oracles, and how arms compare inside."""
+    met = {arm: worths(those) for arm, those in pieces.items()}
+    return {"arms": met, "order": order_inside(met, pairs)}
 
 
 def order_inside(arms: Mapping[str, Mapping[str, Any]], pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -78,18 +78,24 @@ def table(worlds: Mapping[str, Mapping[str, Any]]) -> str:
             lines.append(f"{name:20}" + "".join(cells))
         lines += in_words(found["order"])
         lines += on_robots(found["unmet"]) if "unmet" in found else []
-        lines += (
-            ["on the robots inside of the ranges:", *in_words(found["robots"]["order"])] if "robots" in found else []
-        )
+        lines += inside(found["robots"]) if "robots" in found else []
         lines.append("")
     return "\n".join(lines).rstrip()
 
 
-def in_words(order: Iterable[Mapping[str, Any]]) -> list[str]:
+def inside(robots: Mapping[str, Any]) -> list[str]:
+    """Writes how arms compare on unmet robots inside of the ranges, by return and, where there is such, by success."""
+    lines = ["on the robots inside of the ranges:", *in_words(robots["order"])]
+    if "success" in robots:
+        lines += ["by share of episodes there that succeed:", *in_words(robots["success"]["order"], ".2f")]
+    return lines
+
+
+def in_words(order: Iterable[Mapping[str, Any]], digits: str = ".1f") -> list[str]:
     """Writes a line for each comparison."""
     lines = []
     for row in order:
-        said, difference = "shown" if row["shown"] else "not shown", spread(row["difference"], ".1f")
+        said, difference = "shown" if row["shown"] else "not shown", spread(row["difference"], digits)
         lines.append(f"{row['expected_better']} above {row['expected_worse']}: {said}, by {difference}")
     return lines
 

@@ -15,7 +15,7 @@ from headstart.experiments import peng, peng_ablation, peng_learning, peng_unmet
 from headstart.experiments.claims import Request
 from headstart.experiments.peng import SCALES, measured, measured_oracle, measured_teacher, successes
 from headstart.experiments.peng_learning import Amount, Job, practised, teacher_of
-from headstart.experiments.peng_table import compared, on_robots, summed_up
+from headstart.experiments.peng_table import compared, on_robots, summed_up, table
 from headstart.experiments.peng_unmet import held_to_oracles, share
 from headstart.experiments.peng_worlds import ARMS, WORLDS, Arm, distribution_of, ranges_of, unmet
 from headstart.learn.averaged import Averaged
@@ -129,6 +129,34 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     assert {row["difference"]["value"] for row in rows["robots"]["order"]} == {0.0}  # all are worth the same here
     assert "on the robots inside of the ranges:\nnothing fixed above fixed latency: not shown" in ablation.table
     json.dumps(rows, allow_nan=False)
+
+
+def test_an_ablation_s_rows_are_compared_on_the_robots_inside_and_on_no_others():
+    def piece(job):
+        whole, seed = job.name == "nothing fixed", float(job.seed)
+        robots = {
+            "interpolation": [5.0 + seed, 3.0 + seed] if whole else [seed, 2.0 + seed],
+            "extrapolation": [0.0, 0.0],
+        }
+        if not whole:
+            robots["extrapolation"] = [90.0, 90.0]
+        ends = {"interpolation": [0.5, 0.7] if whole else [0.7, 0.9], "extrapolation": [0.0, 0.0]}
+        plain = {"home": [1.0], "target": [2.0], "home_successes": 1, "target_successes": 0}
+        return {**plain, "unmet": robots, "unmet_successes": ends}
+
+    arms = {"nothing fixed": Arm("lstm"), "fixed mass": Arm("lstm", fixed="mass")}
+    jobs = [Job("pusher", name, arm, seed) for name, arm in arms.items() for seed in range(5)]
+    scale = dataclasses.replace(SCALES["tiny"], unmet=2)
+    found = peng.of_world("pusher", {job: piece(job) for job in jobs}, arms, scale, None, False)
+    robots = found["robots"]
+    assert robots["arms"]["nothing fixed"]["interpolation"]["per_seed"] == [4.0, 5.0, 6.0, 7.0, 8.0]
+    (row,) = robots["order"]
+    assert (row["expected_better"], row["expected_worse"]) == ("nothing fixed", "fixed mass") and robots["count"] == 2
+    assert row["difference"] == {"value": 3.0, "low": 3.0, "high": 3.0} and row["shown"]
+    assert robots["success"]["arms"]["fixed mass"]["interpolation"]["value"] == pytest.approx(0.8)
+    assert robots["success"]["order"][0]["difference"]["value"] == pytest.approx(-0.2)
+    words = table({"pusher": found})
+    assert "\nby share of episodes there that succeed:\nnothing fixed above fixed mass: not shown, by -0.20" in words
 
 
 def test_a_world_that_the_claim_does_not_have_is_refused(tmp_path):

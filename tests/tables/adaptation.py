@@ -106,15 +106,17 @@ def recovery():
     """One row a case: how well the masses were found, how honest the intervals are, and what it cost."""
     found = result("adaptation_recovery.json")
     lines = [
-        "| what was seen, noise | method | targets | median error | 90 % intervals that cover | simulator steps |",
-        "|---|---|---|---|---|---|",
+        "| what was seen, noise | method | targets | median error | on targets of both methods "
+        "| 90 % intervals that cover | simulator steps |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in found["summary"]:
         case = row["case"]
         name = f"{case['shown']}, {case['noise']:g}" + (", and an effect that is not modelled" * case["unmodelled"])
         cover = f"{row['coverage_90']:.0%} [{row['coverage_low']:.0%}, {row['coverage_high']:.0%}]"
+        shared = "" if row["median_error_shared"] is None else f"{row['median_error_shared']:.2g}"
         lines.append(
-            f"| {name} | {row['method']} | {row['targets']} | {row['median_error']:.2g} | {cover} | "
+            f"| {name} | {row['method']} | {row['targets']} | {row['median_error']:.2g} | {shared} | {cover} | "
             f"{row['simulator_steps']:,.0f} |"
         )
     return "\n".join(
@@ -296,6 +298,7 @@ def ablated(found, name):
     columns += ["successes there"] * succeeds + ["nothing fixed is above by"]
     if "robots" in one:
         columns += [f"{one['robots']['count']} robots inside the ranges", "nothing fixed is above by"]
+        columns += ["successes inside"] * succeeds
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for arm_name, arm in one["arms"].items():
         cells = [shape(of) for of in (arm["home"], arm["target"])]
@@ -304,6 +307,7 @@ def ablated(found, name):
         if "robots" in one:
             inside = one["robots"]["arms"][arm_name][INSIDE]
             cells += [shape(inside), above_by(one["robots"]["order"], arm_name)]
+            cells += [percent(one["robots"]["success"]["arms"][arm_name][INSIDE])] if succeeds else []
         lines.append(f"| {arm_name} | {' | '.join(cells)} |")
     said = f"{len(found['seeds'])} seeds, {len(found['targets'])} targets, {found['episodes']} episodes on each"
     made = f"Made by `{found['command']}` ({said}): [{name.removesuffix('.json')}](../results/{name})."
