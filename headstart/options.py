@@ -33,8 +33,9 @@ class Transfer:
     """How many independent repetitions; the size's own number if not given."""
     seed: int = 0
     """The first of the seeds."""
-    randomize: Literal["mild", "moderate", "wide", "peng"] = "moderate"
-    """How far the randomized source spreads its dynamics."""
+    randomize: Annotated[str, tyro.conf.arg(metavar="{mild,moderate,wide,peng}|FILE")] = "moderate"
+    """How far the randomized source spreads its dynamics: a preset, or a JSON table of ranges, such as
+    {"preset": "mild", "mass:torso": [1, 1.5]}; `headstart list FAMILY` names what can be varied."""
     memory: Memory = "none"
     """What the policy of one more randomized source remembers: the last 8 steps, or what a recurrent cell keeps. The
     oracle, and the adapted arm, go on from that source. With --from: what the policy brought along remembers."""
@@ -69,8 +70,8 @@ class Train:
     """The algorithm; soft-q: soft Q-learning with a sampling network."""
     steps: int = 500_000
     """Environment steps in all."""
-    randomize: Literal["none", "mild", "moderate", "wide", "peng"] = "none"
-    """How far to spread the dynamics."""
+    randomize: Annotated[str, tyro.conf.arg(metavar="{none,mild,moderate,wide,peng}|FILE")] = "none"
+    """How far to spread the dynamics: a preset, or a JSON table of ranges."""
     memory: Memory = "none"
     """What the policy remembers (ppo only): nothing, the last 8 steps, or what a recurrent cell keeps."""
     envs: int = 64
@@ -97,8 +98,9 @@ class Evaluate:
     """Another world to play in: a family, `gym:ID`, or `package.module:function`; default: the run's own."""
     adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """A JSON table that makes a target of other spaces fit the policy."""
-    randomize: Literal["none", "mild", "moderate", "wide", "peng", "own"] = "none"
-    """Dynamics to draw for each episode; own: let a target go on changing its own, which is refused otherwise."""
+    randomize: Annotated[str, tyro.conf.arg(metavar="{none,mild,moderate,wide,peng,own}|FILE")] = "none"
+    """Dynamics to draw for each episode; FILE: a JSON table of ranges; own: let a target go on changing its own, which
+    is refused otherwise."""
     episodes: int = 20
     """How many."""
     seed: int = 0
@@ -172,6 +174,9 @@ class Reproduce:
 @dataclass(frozen=True, kw_only=True)
 class List:
     """Name everything that can be named on this command line."""
+
+    family: tyro.conf.Positional[Annotated[str | None, tyro.conf.arg(metavar="FAMILY")]] = None
+    """Name what can be varied in one family, in which unit and how far, instead."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,7 @@ _PENG = {
 # Compiled code rounds an exponential otherwise in the last, incomplete vector of a row than in the others, and a task
 # must not depend on how many are drawn beside it: so rows are drawn in whole vectors, and cut afterwards.
 LANES = 16
-_ABSOLUTE = ("delay:action", "jitter:delay", "noise:observation")
+ABSOLUTE = ("delay:action", "jitter:delay", "noise:observation")
 PRESETS = {"mild": _MILD, "moderate": _MODERATE, "wide": _WIDE, "peng": _PENG}
 
 
@@ -135,7 +135,7 @@ class Uniform:
         """Every parameter that is drawn, in the order of the space."""
         found: dict[str, Drawn] = {}
         for pattern, (low, high) in self.ranges.items():
-            for parameter in _matching(self.space, pattern):
+            for parameter in matching(self.space, pattern):
                 draw = pattern if pattern in self.shared else parameter.name
                 found[parameter.name] = Drawn(parameter, low, high, draw)
         return tuple(found[name] for name in self.space if name in found)
@@ -186,7 +186,7 @@ def preset_ranges(space: ParameterSpace, name: str) -> dict[str, tuple[float, fl
     for pattern, (low, high) in PRESETS[name].items():
         for parameter in space.values():
             if fnmatchcase(parameter.name, pattern):
-                unit = 1.0 if pattern in _ABSOLUTE else parameter.nominal
+                unit = 1.0 if pattern in ABSOLUTE else parameter.nominal
                 ranges[parameter.name] = _clipped(unit * low, parameter), _clipped(unit * high, parameter)
     return ranges
 
@@ -205,7 +205,8 @@ def _clipped(value: float, parameter: Parameter) -> float:
     return min(max(value, parameter.low), parameter.high)
 
 
-def _matching(space: ParameterSpace, pattern: str) -> list[Parameter]:
+def matching(space: ParameterSpace, pattern: str) -> list[Parameter]:
+    """Returns the parameters that a name, or a pattern such as `mass:*`, means. Raises `InputError` for none."""
     if not any(sign in pattern for sign in "*?["):
         return [space[pattern]]
     matching = [parameter for parameter in space.values() if fnmatchcase(parameter.name, pattern)]

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
+from headstart.adapt.ranges import read_ranges
 from headstart.commands.compiled import arithmetic
 from headstart.commands.diagnosing import diagnosis_lines
 from headstart.commands.settings import distribution_of, learner_of, policy_of
@@ -35,7 +36,7 @@ def run(options: Evaluate) -> int:
     if options.adapter is not None and world.kind == "host":
         world = adapted(world, home, read_adapter(options.adapter))
     require_same_spaces(home, world)
-    tasks = tasks_of(options, own)
+    tasks = tasks_of(options, read_ranges(options.randomize, ("none", "own")), own)
     greedy = dataclasses.replace(policy, deterministic=True)
     key, asked = jax.random.key(options.seed), options.randomize != "none"
     result = evaluate(key, world, greedy, params, tasks, options.episodes, randomized=asked)
@@ -53,16 +54,16 @@ def run(options: Evaluate) -> int:
     return 0
 
 
-def tasks_of(options: Evaluate, world: Any) -> Task:
+def tasks_of(options: Evaluate, randomize: str, world: Any) -> Task:
     """Returns what is played: the plain world, unless something else was asked for.
 
     Raises:
         InputError: a target changes its dynamics by itself and nobody asked for it, or they cannot be changed.
     """
     if isinstance(world, GymnasiumFamily):
-        if options.randomize not in ("none", "own"):
+        if randomize not in ("none", "own"):
             raise InputError(f"--randomize {options.randomize}: the dynamics of {world.name!r} cannot be set")
-        changing = changing_dynamics(world.source, dict(world.arguments)) if options.randomize == "none" else []
+        changing = changing_dynamics(world.source, dict(world.arguments)) if randomize == "none" else []
         if changing:
             named = ", ".join(changing[:4])
             raise InputError(
@@ -70,9 +71,9 @@ def tasks_of(options: Evaluate, world: Any) -> Task:
                 "in it, or ask for it by --randomize own"
             )
         return world.task()
-    if options.randomize == "own":
+    if randomize == "own":
         raise InputError(f"--randomize own: {world.name!r} has no randomization of its own; name a preset")
-    distribution: Any = distribution_of(options.randomize, world)
+    distribution: Any = distribution_of(randomize, world)
     key = jax.random.key(options.seed)
     return distribution.sample(key, distribution.init(key), options.episodes)
 

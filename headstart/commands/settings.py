@@ -2,7 +2,7 @@
 
 from typing import Any, TypedDict
 
-from headstart.adapt.randomize import preset
+from headstart.adapt.ranges import randomization, read_ranges
 from headstart.errors import InputError, unknown
 from headstart.learn.on_policy import on_policy
 from headstart.learn.replayed import Replayed
@@ -54,7 +54,7 @@ def settings_of(options: Train) -> TrainSettings:
         family=options.family,
         learner=options.learner,
         steps=options.steps,
-        randomize=options.randomize,
+        randomize=read_ranges(options.randomize, ("none",)),
         envs=options.envs,
         checkpoint_every=options.checkpoint_every,
         deterministic=options.deterministic,
@@ -148,7 +148,7 @@ def policy_of(learner: str, observation: Any, action: Any, memory: str = "none")
 
 def distribution_of(randomize: str, world: TaskFamily) -> TaskDistribution:
     """Builds where tasks come from: the nominal one, or a spread of dynamics."""
-    return Fixed(task=world.task()) if randomize == "none" else preset(world, randomize)
+    return Fixed(task=world.task()) if randomize == "none" else randomization(world, randomize)
 
 
 def policy_description(learner: str, memory: str = "none") -> dict[str, Any]:

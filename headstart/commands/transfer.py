@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from headstart.adapt.methods import adaptation
-from headstart.adapt.randomize import preset
+from headstart.adapt.ranges import randomization, read_ranges
 from headstart.commands.compiled import arithmetic
 from headstart.commands.evaluate import policy_of_run
 from headstart.commands.findings import Findings
@@ -179,7 +179,7 @@ class Plan:
             source=source,
             build_target=lambda: there,
             nominal=Fixed(task=source.task()),
-            randomized=preset(source, settings["randomize"]),
+            randomized=randomization(source, settings["randomize"]),
             shots=tuple(settings["shots"]),
             scale=SCALES[settings["size"]],
             folder=path,
@@ -214,7 +214,7 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "shots": list(whole_numbers("shots", options.shots)),
         "size": options.size,
         "seeds": list(range(options.seed, options.seed + count)),
-        "randomize": options.randomize,
+        "randomize": read_ranges(options.randomize),
         "fine_tune": options.fine_tune,
         "pretrain": pretrain,
         "anneal": anneal,
@@ -252,7 +252,7 @@ def adapting(settings: dict[str, Any], source: Any) -> Any:
         raise InputError(f"--excite --adapt {name}: only the posterior can say what an episode would tell; use it")
     if settings.get("excite", False) and settings.get("pretrain", "plain") == "soft":
         raise InputError("--excite --pretrain soft: the ways of playing are those of a plain source; leave one out")
-    return adaptation(name, source, preset(source, settings["randomize"]))
+    return adaptation(name, source, randomization(source, settings["randomize"]))
 
 
 def metrics_of(found: Learning) -> dict[str, Any]:

@@ -9,16 +9,15 @@ imported or executed. What it cannot say, a wrapper around the user's own enviro
 """
 
 import math
-from pathlib import Path
 from typing import Any
 
 from headstart.errors import InputError
-from headstart.run import disk, strict_json
+from headstart.run import strict_json
+from headstart.run.words import read_table
 from headstart.spaces import Box, Discrete
 from headstart.tasks.adapted import Adapted, Adapter, Entry, boxes_of, size_of
 from headstart.types import HostFamily, TaskFamily
 
-LIMIT = 1 << 20  # bytes
 FIELDS = {"from", "scale", "offset"}
 
 
@@ -31,15 +30,7 @@ def read_adapter(words: str) -> str:
     Raises:
         InputError: there is no such file, or it is no JSON object.
     """
-    if words.lstrip().startswith("{"):
-        content, where = words.encode(), "--adapter"
-    else:
-        where = f"--adapter {words}"
-        try:
-            content = disk.read_file(Path(words), LIMIT)
-        except OSError as error:
-            raise InputError(f"{where}: cannot be read ({error.strerror}); give a JSON file") from None
-    return strict_json.encode(strict_json.decode(content, where)).decode()
+    return read_table("--adapter", words)
 
 
 def adapted(target: HostFamily, source: TaskFamily, text: str) -> Adapted:
