@@ -21,8 +21,9 @@ class Transfer:
     """
 
     source: Annotated[str | None, tyro.conf.arg(metavar="FAMILY")] = None
-    """Family to learn on; `headstart list` names them. Default: hopper_euler, the hopper in a simulator that is five
-    times as fast as the target's own; with --adapt hopper, whose dynamics can be made the target's."""
+    """Family to learn on; `headstart list` names them; or a simulator of your own, `package.module:function`. Default:
+    hopper_euler, the hopper in a simulator that is five times as fast as the target's own; with --adapt hopper, whose
+    dynamics can be made the target's."""
     target: Annotated[str | None, tyro.conf.arg(metavar="TARGET")] = None
     """`gym:ID`, `package.module:function`, or `shifted-NAME:SEED`. Default: the source's shifted Gymnasium twin."""
     shots: str = "0,1,5,20"
@@ -65,7 +66,7 @@ class Train:
     """Train one learner on one family and keep the run."""
 
     family: tyro.conf.Positional[str]
-    """What to learn on; `headstart list` names them."""
+    """What to learn on; `headstart list` names them; or a simulator of your own, `package.module:function`."""
     learner: Literal["ppo", "sac", "soft-q"] = "ppo"
     """The algorithm; soft-q: soft Q-learning with a sampling network."""
     steps: int = 500_000
@@ -94,6 +95,8 @@ class Evaluate:
 
     folder: tyro.conf.Positional[Path]
     """Folder of the run."""
+    family: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
+    """Where the policy was learnt, if that is code of your own."""
     target: str | None = None
     """Another world to play in: a family, `gym:ID`, or `package.module:function`; default: the run's own."""
     adapter: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
@@ -189,7 +192,7 @@ class Check:
     """Hold an environment of yours against the laws that transfer needs, and say what to change."""
 
     source: tyro.conf.Positional[str]
-    """`gym:ID` or `package.module:function`."""
+    """`gym:ID`, or `package.module:function` that returns an environment, a family or a robot."""
     steps: int = 2_000
     """Random steps to try."""
 

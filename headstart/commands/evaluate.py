@@ -14,7 +14,7 @@ from headstart.commands.settings import distribution_of, learner_of, policy_of
 from headstart.errors import InputError
 from headstart.maths.statistics import bootstrap_interval
 from headstart.options import Evaluate
-from headstart.run import bundle
+from headstart.run import bundle, strict_json
 from headstart.run.evaluate import evaluate
 from headstart.tasks import catalogue
 from headstart.tasks.gymnasium_world import GymnasiumFamily
@@ -30,7 +30,7 @@ def run(options: Evaluate) -> int:
     arithmetic()
     if options.episodes < 1:
         raise InputError(f"--episodes {options.episodes}: at least 1 is needed")
-    home, policy, params = policy_of_run(options.folder)
+    home, policy, params = policy_of_run(options.folder, "--family", options.family)
     world: Any = home if options.target is None else world_of(options.target)
     own = world
     if options.adapter is not None and world.kind == "host":
@@ -78,10 +78,23 @@ def tasks_of(options: Evaluate, randomize: str, world: Any) -> Task:
     return distribution.sample(key, distribution.init(key), options.episodes)
 
 
-def policy_of_run(folder: Any) -> tuple[TaskFamily, Any, Any]:
-    """Reads a run's policy: where it was learnt, the policy, its parameters."""
+def policy_of_run(folder: Any, option: str, said: str | None) -> tuple[TaskFamily, Any, Any]:
+    """Reads a run's policy: where it was learnt, the policy, its parameters.
+
+    Args:
+        folder: of the run.
+        option: by which the user may say where it was learnt.
+        said: what the user says. Code that a file names is not run: the user must name it too.
+
+    Raises:
+        InputError: it was learnt in code of the user's, and the user does not say in which.
+    """
     description = bundle.describe(folder)
-    home = catalogue.family(str(description.get("family")))
+    words = str(description.get("family"))
+    if ":" in words and said != words:
+        shown = strict_json.printable(words)
+        raise InputError(f"{folder}: was learnt in code, which is run only where you name it: {option} {shown}")
+    home = catalogue.family(words)
     name, memory = str(description.get("learner")), str(description.get("memory", "none"))
     if name == "off-policy":
         policy: Any = policy_of(name, home.observation, home.action)

@@ -26,7 +26,7 @@ def run(options: Imitate) -> int:
     for mode in modes:
         if mode not in MODES:
             raise unknown("mode", mode, MODES)
-    out = options.out or new_folder(f"imitate-{options.task}")
+    out = options.out or new_folder("imitate", options.task)
     study = Study(
         task=options.task,
         demonstrations=str(options.demonstrations),

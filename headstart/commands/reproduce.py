@@ -35,7 +35,7 @@ def run(options: Reproduce) -> int:
     claim(options.claim, given)  # before anything is written
     settings["deterministic"] = side_by_side(options.claim)
     arithmetic(settings["deterministic"])
-    folder = options.out or new_folder(f"reproduce-{options.claim}")
+    folder = options.out or new_folder("reproduce", options.claim)
     create_run(folder, "reproduce", options.seed, settings)
     return carry_out(settings, options.seed, folder)
 

@@ -70,7 +70,7 @@ def run(options: Train) -> int:
     settings = settings_of(options)
     training = training_of(settings)  # refuses what cannot work before anything is written
     standing = begin(training, options.seed, settings["seeds"])
-    folder = create_run(options.out or new_folder(f"train-{options.family}"), "train", options.seed, dict(settings))
+    folder = create_run(options.out or new_folder("train", options.family), "train", options.seed, dict(settings))
     with stoppable() as stop, lock.hold(folder.path):
         return go_on(Sitting(folder, read_config(folder.path), training, stop), standing, length=0)
 

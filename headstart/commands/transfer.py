@@ -45,7 +45,7 @@ WORKERS = 5  # pieces of work at a time: while one thinks or waits for the targe
 def run(options: Transfer) -> int:
     """Runs the study and returns the exit status."""
     arithmetic(options.deterministic)
-    plan = Plan.of(settings_of(options), options.out or new_folder(f"transfer-{source_of(options)}"))
+    plan = Plan.of(settings_of(options), options.out or new_folder("transfer", source_of(options)))
     create_run(plan.folder.path, "transfer", options.seed, plan.settings)
     with lock.hold(plan.folder.path):
         return carry_out(plan)
@@ -163,13 +163,14 @@ class Plan:
         source, given = family(settings["source"]), None
         there: Any = target(settings["target"])
         if settings["from"] is not None:
-            source, policy, given = policy_of_run(Path(settings["from"]))
+            source, policy, given = policy_of_run(Path(settings["from"]), "--source", settings["source"])
             if isinstance(policy, SquashedPolicy):
                 raise InputError(f"--from {settings['from']}: was learnt by SAC; give a run of `--learner ppo`")
             memory = str(bundle.describe(Path(settings["from"])).get("memory", "none"))
             if settings.get("memory", "none") not in ("none", memory):
                 raise InputError(f"--memory {settings['memory']}: the policy of --from {settings['from']} has {memory}")
-            settings = {**settings, "source": source.name, "memory": memory}
+            words = str(bundle.describe(Path(settings["from"])).get("family"))
+            settings = {**settings, "source": words, "memory": memory}
         if settings.get("adapter"):
             there = adapted(there, source, settings["adapter"])
         require_same_spaces(source, there)

@@ -69,7 +69,7 @@ def family(name: str) -> "TaskFamily":
     """Builds a family with its default fields.
 
     Args:
-        name: one of `names()`; a hyphen may stand for an underscore.
+        name: one of `names()`; a hyphen may stand for an underscore. Or `package.module:function`, which returns one.
 
     Raises:
         InputError: for any other name, with the nearest ones.
@@ -78,6 +78,10 @@ def family(name: str) -> "TaskFamily":
         >>> family("pendulum").horizon
         200
     """
+    if ":" in name:
+        from headstart.tasks.own_family import own_family
+
+        return own_family(name)
     entry = FAMILIES.get(name.replace("-", "_"))
     if entry is None:
         raise unknown("family", name, FAMILIES)

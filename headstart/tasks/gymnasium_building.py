@@ -1,8 +1,5 @@
 """Finding, building and describing an environment of the user's. Runs in the worker processes: no JAX here."""
 
-import importlib
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +8,7 @@ import gymnasium
 from headstart.errors import InputError, unknown
 from headstart.tasks.gymnasium_spaces import action_space, leaves, to_json
 from headstart.tasks.gymnasium_vector import autoreset_mode
+from headstart.tasks.named import named_function
 from headstart.tasks.register import register
 
 
@@ -29,18 +27,7 @@ def load(source: str) -> Callable[..., Any]:
     if module == "gym":
         register()  # so that our own families are among the ids, by which one of them can be another's target
         return lambda **arguments: gymnasium.make(name, disable_env_checker=True, **arguments)
-    if os.getcwd() not in sys.path:  # the console script leaves it out, and that is where a user's own file lies
-        sys.path.append(os.getcwd())
-    try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise InputError(f"target {source!r}: no module named {error.name!r}; is its folder on the path?") from None
-    if not hasattr(found, name):
-        raise unknown(f"function of {module}", name, [key for key in vars(found) if not key.startswith("_")])
-    built = getattr(found, name)
-    if not callable(built):
-        raise InputError(f"target {source!r}: it is a {type(built).__name__}; name a function that returns one")
-    return built
+    return named_function(source, "target")
 
 
 def build(source: str, arguments: dict[str, Any]) -> gymnasium.Env | gymnasium.vector.VectorEnv:
@@ -59,6 +46,10 @@ def build(source: str, arguments: dict[str, Any]) -> gymnasium.Env | gymnasium.v
         raise InputError(f"target {source!r}: {error}") from None
     if not isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv) and callable(made):
         made = made()
+    if hasattr(made, "about") or hasattr(made, "dynamics"):  # a simulator, to be looked at as others look at it
+        from headstart.tasks.own_family import as_environment  # needs JAX, which workers do without
+
+        made = as_environment(made)
     if not isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv):
         raise InputError(f"target {source!r}: it returned a {type(made).__name__}, not a gymnasium.Env")
     return made

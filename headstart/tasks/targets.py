@@ -238,10 +238,15 @@ def names() -> list[str]:
 def twin(source: str) -> str:
     """Names the target that a source is sent to where none is asked for: the same robot's, however it is integrated.
 
+    Raises:
+        InputError: for a simulator of the user's, of which nobody knows what it simulates.
+
     Example:
         >>> twin("hopper_euler")
         'shifted-hopper:0'
     """
+    if ":" in source:
+        raise InputError(f"--source {source}: nobody knows what it simulates; name a --target")
     return f"shifted-{source.replace('_', '-').removesuffix('-euler')}:0"
 
 

@@ -17,6 +17,7 @@ import pytest
 from headstart.data.collect import begin, collect
 from headstart.spaces import Box, ParameterSpace
 from headstart.tasks import mujoco
+from headstart.tasks.catalogue import family as named
 from headstart.tasks.four_goals import FourGoals
 from headstart.tasks.pendulum import Pendulum
 from headstart.tasks.point_maze import PointMaze
@@ -34,6 +35,7 @@ FAMILIES = [
     *mujoco.ALL,
     mujoco.MujocoFamily(robot=mujoco.hopper_euler()),
     mujoco.MujocoFamily(robot=mujoco.pusher_puck()),
+    named("tests.tasks.own.cart:Cart"),
 ]
 JAX_FAMILIES = [family for family in FAMILIES if family.kind == "jax"]
 ENVS, STEPS = 3, 20

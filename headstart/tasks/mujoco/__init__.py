@@ -8,17 +8,21 @@ from headstart.tasks.mujoco.hopper import Hopper, hopper_euler
 from headstart.tasks.mujoco.informed import Informed
 from headstart.tasks.mujoco.pusher import Pusher, pusher_puck
 from headstart.tasks.mujoco.reacher import Reacher
+from headstart.tasks.mujoco.robot import Description, Physics
+from headstart.tasks.mujoco.sound import require_sound
 from headstart.tasks.mujoco.swimmer import Swimmer
 from headstart.tasks.mujoco.walker2d import Walker2d, walker2d_euler
 
 __all__ = [
     "ALL",
     "Ant",
+    "Description",
     "Exact",
     "HalfCheetah",
     "Hopper",
     "Informed",
     "MujocoFamily",
+    "Physics",
     "Pusher",
     "Reacher",
     "Swimmer",
@@ -31,6 +35,7 @@ __all__ = [
     "half_cheetah_run",
     "hopper_euler",
     "pusher_puck",
+    "require_sound",
     "walker2d_euler",
 ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import mujoco
 from gymnasium.envs.mujoco import mujoco_env
 
-from headstart.errors import Fault
+from headstart.errors import Fault, InputError
 from headstart.tasks.mujoco.touching import with_pairs
 
 WALL_HEIGHT = 1.0  # m
@@ -17,13 +17,16 @@ STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 
 
 def specification(asset: str) -> mujoco.MjSpec:
-    """Reads one of Gymnasium's MJCF files into an editable description.
+    """Reads an MJCF file, by its path or one of Gymnasium's by its name, into an editable description.
 
     Raises:
-        Fault: if the installed Gymnasium does not have it.
+        InputError: there is no file at that path.
+        Fault: the installed Gymnasium does not have it.
     """
-    path = Path(mujoco_env.__file__).parent / "assets" / asset
+    path = Path(mujoco_env.__file__).parent / "assets" / asset  # an absolute one stays what it is
     if not path.is_file():
+        if Path(asset).is_absolute():
+            raise InputError(f"no MJCF file {asset}; give the absolute path of one")
         raise Fault(f"the installed gymnasium has no {asset!r}; reinstall gymnasium 1.1 or newer")
     return mujoco.MjSpec.from_file(str(path))
 
@@ -41,7 +44,8 @@ def compiled(
 
     The engine must not put a diverged world back to its start by itself, so that this is off. Textures shrink to
     a pixel, since there is a copy of the model for every environment and they are most of its size. A sensor reports
-    the position of each watched body. A body without a name is called after the one above it, `NAME_end`.
+    the position of each watched body. A body without a name is called after the one above it, `NAME_end`, and a joint
+    after its body, `NAME_joint`.
 
     Args:
         asset: name of the MJCF file.
@@ -55,6 +59,7 @@ def compiled(
     for body in spec.bodies:
         if not body.name:
             body.name = f"{body.parent.name}_end"
+    name_joints(spec)
     for x, y, width, depth in walls:
         size, place = [width, depth, WALL_HEIGHT / 2], [x, y, WALL_HEIGHT / 2]
         box = mujoco.mjtGeom.mjGEOM_BOX
@@ -84,6 +89,15 @@ def compiled(
         # one tree is one island: looking for more takes a tenth of the time and finds the same bits
         model.opt.disableflags |= getattr(mujoco.mjtDisableBit, "mjDSBL_ISLAND", 0)  # older releases have none
     return model
+
+
+def name_joints(spec: mujoco.MjSpec) -> None:
+    """Names the joints that have no name after their bodies, with a number from the second of a body on."""
+    taken = {joint.name for joint in spec.joints}
+    for joint in (joint for joint in spec.joints if not joint.name):
+        tries = (f"{joint.parent.name}_joint{number or ''}" for number in (0, *range(2, 10_000)))
+        joint.name = next(name for name in tries if name not in taken)
+        taken.add(joint.name)
 
 
 def weigh(model: mujoco.MjModel, masses: tuple[tuple[str, float], ...]) -> None:

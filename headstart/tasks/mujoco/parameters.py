@@ -23,6 +23,7 @@ _LEGAL = {
     "damping": (0.05, 20.0),
     "armature": (0.1, 10.0),
     "gear": (0.1, 4.0),
+    "gain": (0.1, 4.0),
     "gravity": (0.1, 3.0),
     "density": (0.1, 10.0),
     "viscosity": (0.1, 10.0),
@@ -69,6 +70,8 @@ def _bodies(model: mujoco.MjModel, robot: Robot) -> Iterator[Target]:
         name = model.body(body).name
         if model.body_mass[body] > 0 and name not in robot.about.inert:
             yield Target(_factor("mass", name), ("body_mass", "body_inertia"), (body,))
+    if robot.about.carrier is None:
+        return
     payload = Parameter(
         name=f"payload:{robot.about.carrier}", unit="kg", nominal=0.0, low=0.0, high=robot.about.carry_most
     )
@@ -91,7 +94,7 @@ def _joints(model: mujoco.MjModel, robot: Robot) -> Iterator[Target]:
         for joint in moving:
             name, dof = model.joint(joint).name, int(model.jnt_dofadr[joint])
             if getattr(model, f"dof_{kind}")[dof] > 0:
-                yield Target(_factor(kind, name), (f"dof_{kind}",), (dof,))
+                yield Target(_factor(kind, name), (f"dof_{kind}",), tuple(range(dof, dof + _width(model, joint))))
             elif kind == "damping" and joint in driven:  # nothing to multiply: the value itself
                 parameter = Parameter(name=f"damping:{name}", unit="N m s/rad", nominal=0.0, low=0.0, high=20.0)
                 yield Target(parameter, ("dof_damping",), (dof,))
@@ -100,4 +103,13 @@ def _joints(model: mujoco.MjModel, robot: Robot) -> Iterator[Target]:
 def _actuators(model: mujoco.MjModel) -> Iterator[Target]:
     for actuator in range(model.nu):
         name = model.actuator(actuator).name or model.joint(model.actuator_trnid[actuator, 0]).name
-        yield Target(_factor("gear", name), ("actuator_gear",), (actuator,))
+        if model.actuator_biastype[actuator] == mujoco.mjtBias.mjBIAS_AFFINE:  # a servo: stiffness and damping together
+            yield Target(_factor("gain", name), ("actuator_gainprm", "actuator_biasprm"), (actuator,))
+        else:
+            yield Target(_factor("gear", name), ("actuator_gear",), (actuator,))
+
+
+def _width(model: mujoco.MjModel, joint: int) -> int:
+    """Returns how many degrees of freedom a joint has."""
+    following = [*model.jnt_dofadr[joint + 1 :], model.nv]
+    return int(following[0] - model.jnt_dofadr[joint])

@@ -25,6 +25,7 @@ from headstart.tasks.mujoco.touching import grip
 
 _MODEL = ("body_mass", "body_inertia", "body_ipos", "body_iquat")
 _MODEL += ("geom_friction", "pair_friction", "dof_damping", "dof_armature", "actuator_gear")
+_MODEL += ("actuator_gainprm", "actuator_biasprm")
 _OPTION = ("gravity", "density", "viscosity")
 # kinds on which constants depend that the compiler derives: inverse weights, mean inertia, subtree masses
 _DERIVED = ("mass", "payload", "armature", "gear")
@@ -192,6 +193,8 @@ class Randomizer:
 
     def _load(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
         """Fixes the payload to its carrier, where there is one."""
+        if self.robot.about.carrier is None:
+            return
         column = self.column[f"payload:{self.robot.about.carrier}"]
         rows, (body,) = np.flatnonzero(values[:, column]), self.targets[column].indices
         if rows.size:

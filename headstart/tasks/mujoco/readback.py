@@ -28,9 +28,9 @@ def _value(randomizer: Randomizer, model: mujoco.MjModel, target: Target) -> flo
         return _grip(randomizer, model, target)
     holder = model if hasattr(model, field) else model.opt
     now, default = np.atleast_1d(getattr(holder, field))[index], randomizer.defaults[field][index]
-    if field == "actuator_gear":
+    if field in ("actuator_gear", "actuator_gainprm"):
         now, default = now[0], default[0]
-    if field == "body_mass":
+    if field == "body_mass" and randomizer.robot.about.carrier is not None:
         now = now - _payload(randomizer, model, index)
     return float(now / default if target.parameter.unit == "× nominal" else now)
 

@@ -31,16 +31,16 @@ class Description:
 
     Attributes:
         name: of the family.
-        gymnasium: id of the Gymnasium environment that the nominal task equals step by step, but for what is named
-            here.
-        asset: the MJCF file among Gymnasium's own.
+        asset: the MJCF file: the name of one of Gymnasium's own, or an absolute path.
         frame_skip: physics steps in one control step.
         dt: seconds in one control step.
         horizon: control steps until truncation.
         draws: how many uniform numbers the initial state needs.
         scale: the unit of the observation noise: the standard deviation of each observed channel under uniformly random
             actions, rounded.
-        carrier: the body that a payload is fixed to.
+        gymnasium: id of the Gymnasium environment that the nominal task equals step by step, but for what is named
+            here; None where there is none.
+        carrier: the body that a payload is fixed to; None for no payload.
         carry_at: where on it, in m in its own frame; not at its centre of mass.
         carry_most: the heaviest payload, in kg.
         watched: bodies whose positions are in `Physics.bodies`.
@@ -62,16 +62,16 @@ class Description:
     """
 
     name: str
-    gymnasium: str
     asset: str
     frame_skip: int
     dt: float
     horizon: int
     draws: int
     scale: tuple[float, ...]
-    carrier: str
-    carry_at: tuple[float, float, float]
-    carry_most: float
+    gymnasium: str | None = None
+    carrier: str | None = None
+    carry_at: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    carry_most: float = 0.0
     watched: tuple[str, ...] = ()
     forces: bool = False
     euler: bool = False

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from headstart.errors import InputError
+from headstart.tasks.catalogue import family as named
 from headstart.tasks.mujoco.model import specification
 from headstart.tasks.mujoco.randomize import Randomizer
 from tests.tasks.mujoco.playing import (
@@ -23,6 +24,8 @@ from tests.tasks.mujoco.playing import (
     spread,
     tasks_of,
 )
+
+SERVO = named("tests.tasks.own.servo:Servo")
 
 
 def same_models(one, other):
@@ -155,6 +158,21 @@ def braked(joint, value):
     return edit
 
 
+def served(factor):
+    def edit(spec):
+        spec.actuators[0].gainprm[0] *= factor
+        spec.actuators[0].biasprm[1:3] *= factor
+
+    return edit
+
+
+def stiff_turning(factor):
+    def edit(spec):
+        next(joint for joint in spec.joints if joint.type == mujoco.mjtJoint.mjJNT_BALL).damping[0] *= factor
+
+    return edit
+
+
 # factors that are powers of two where a product is rounded in another order
 STATIC = [
     (HOPPER, {"mass__torso": 2.0}, denser("torso")),
@@ -167,6 +185,9 @@ STATIC = [
     (HOPPER, {"gravity__world": 0.5}, fallen(0.5)),
     (SWIMMER, {"density__world": 0.5, "viscosity__world": 0.5}, thick(0.5)),
     (SWIMMER, {"damping__motor1_rot": 3.0}, braked("motor1_rot", 3.0)),
+    (SERVO, {"gain__elbow": 2.0}, served(2.0)),
+    (SERVO, {"damping__world_end_joint": 4.0}, stiff_turning(4.0)),
+    (SERVO, {"friction__ground": 0.5}, slippery(0.5)),
 ]
 
 
