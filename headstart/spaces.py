@@ -124,12 +124,12 @@ class ParameterSpace(Mapping[str, Parameter]):
             columns.append(((np.log(value) if p.scale == "log" else value) - low) / ((high - low) or 1.0))
         return np.stack(columns, axis=-1)
 
-    def from_unit(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+    def from_unit(self, vector: np.ndarray, dtype: type[np.floating] = np.float32) -> dict[str, np.ndarray]:
         """Maps points of the unit cube (axis `parameter` last) back to named values; the inverse of `to_unit`."""
         values = {}
         for p, column in zip(self.parameters, np.moveaxis(np.asarray(vector, np.float64), -1, 0), strict=True):
             low, high = (math.log(p.low), math.log(p.high)) if p.scale == "log" else (p.low, p.high)
             value = low + np.clip(column, 0.0, 1.0) * (high - low)
             value = np.clip(np.exp(value) if p.scale == "log" else value, p.low, p.high)
-            values[p.name] = (np.rint(value) if p.integer else value).astype(np.float32)
+            values[p.name] = (np.rint(value) if p.integer else value).astype(dtype)
         return values

@@ -73,11 +73,12 @@ class Coordinates:
 
     def values(self, points: Float[Any, "*row p"]) -> dict[str, np.ndarray]:
         """Maps points to named values; points outside the cube come to its border, and no bound is ever left."""
-        values = self.chosen.from_unit(np.asarray(points, np.float64))
-        return {
-            p.name: np.clip(values[p.name], np.float32(p.low), np.float32(p.high)).astype(np.float32)
-            for p in self.parameters
-        }
+        return {name: value.astype(np.float32) for name, value in self.exact(points).items()}
+
+    def exact(self, points: Float[Any, "*row p"]) -> dict[str, Float[np.ndarray, "*row"]]:
+        """Maps points to named values in double precision, for searches among values that differ in their last bits."""
+        values = self.chosen.from_unit(np.asarray(points, np.float64), np.float64)
+        return {p.name: np.clip(values[p.name], np.float32(p.low), np.float32(p.high)) for p in self.parameters}
 
     def task(self, base: Task, points: Float[np.ndarray, "n p"]) -> Task:
         """Returns a batch of tasks: the base, with these parameters in place."""

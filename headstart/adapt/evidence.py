@@ -109,7 +109,7 @@ class Evidence:
         """Predicts from other states; `obs` may be several copies of the data's rows, one below the other."""
         n, copies = len(points), len(obs) // len(self.data.obs)
         values = {name: np.full(n, value) for name, value in {**self.base, **fixed}.items()}
-        values |= {name: np.asarray(v, np.float64) for name, v in self.coordinates.values(points).items()}
+        values |= self.coordinates.exact(points)
         self.meter.steps += n * len(obs)
         return self.family.predict(values, obs, np.tile(self.data.queue, (copies, 1, 1)))
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from headstart.adapt.evidence import Evidence, Meter, evidence
-from headstart.adapt.gauss_newton import differentiate
+from headstart.adapt.gauss_newton import FINE, differentiate, root_of
 from headstart.adapt.noise import Noise, whitener_of
 from headstart.adapt.posterior import NOISE, Posterior
 from headstart.adapt.transitions import Transitions, transitions
@@ -59,10 +59,9 @@ def identifiability(
     data = gathered(posterior, transitions(played, posterior.family.observation, posterior.family.action))
     prior = posterior.prior(posterior.real)
     point = np.clip(prior.mean, 0.0, 1.0)
-    _, slope = differentiate(data, whole_values(posterior), point)
+    _, slope = differentiate(data, whole_values(posterior), point, FINE)
     white = expected_whitener(posterior, data, point).whiten(slope).reshape(len(slope), -1)
-    covariance = np.linalg.inv(white @ white.T + np.diag(1.0 / np.square(prior.std)))
-    remaining = np.sqrt(np.diagonal(covariance)) / prior.std
+    remaining = np.sqrt(np.square(root_of(white.T, prior)).sum(axis=1)) / prior.std
     return Identifiability(posterior.real.names, remaining, int(data.present.sum()))
 
 

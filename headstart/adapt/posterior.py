@@ -16,7 +16,7 @@ from headstart.adapt.coordinates import Coordinates
 from headstart.adapt.drawing import generator, normals
 from headstart.adapt.evidence import Evidence, Meter, evidence
 from headstart.adapt.feedback import TargetPlay
-from headstart.adapt.gauss_newton import Peak, Prior, climb, log_posterior
+from headstart.adapt.gauss_newton import Peak, Prior, climb, log_posterior, sharpened
 from headstart.adapt.noise import FREEDOM, Noise, fit_noise, whitener_of
 from headstart.adapt.particles import Cloud, Particles
 from headstart.adapt.tempering import counted, temper
@@ -169,6 +169,7 @@ class Posterior:
         if trust < 1.0:
             for choice, peak in peaks.items():
                 peaks[choice] = climb(data, prior, dict(choice), matrices, peak.point, 3, trust)
+        peaks = {c: sharpened(data, prior, dict(c), matrices, peak, trust) for c, peak in peaks.items()}
         cloud, parts, diverged = self._particles(random, data, prior, peaks, matrices, trust)
         level = float(np.median(noise.sensor * data.scale / self.family.typical_size))
         shares = {tuple(v for _, v in choice): share for choice, share in parts.items()}
@@ -210,7 +211,7 @@ class Posterior:
     def _particles(self, random, data, prior, peaks, matrices, trust):
         """Draws particles for every choice that is likely enough, together `particles` of them."""
         believed = self.believed(list(peaks))
-        height = {c: p.log_posterior + 0.5 * np.linalg.slogdet(p.covariance)[1] + believed[c] for c, p in peaks.items()}
+        height = {c: p.log_posterior + np.linalg.slogdet(p.root)[1] + believed[c] for c, p in peaks.items()}
         top = max(height.values())
         kept = {choice: np.exp(h - top) for choice, h in height.items() if h > top - 5.0}
         share = {choice: value / sum(kept.values()) for choice, value in kept.items()}
@@ -224,7 +225,7 @@ class Posterior:
                 broken[0] += int((np.isneginf(value) & ((at >= 0) & (at <= 1)).all(axis=1)).sum())
                 return value
 
-            got = temper(random, density, peaks[choice].point, peaks[choice].covariance, count)
+            got = temper(random, density, peaks[choice].point, peaks[choice].root, count)
             points.append(got.points)
             log_weights.append(np.log(normalized(got.log_weight) * part + 1e-300))
             chosen += [choice] * count

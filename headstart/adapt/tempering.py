@@ -36,7 +36,7 @@ def temper(
     random: np.random.Generator,
     density: Density,
     mean: Float[np.ndarray, " p"],
-    covariance: Float[np.ndarray, "p p"],
+    root: Float[np.ndarray, "p p"],
     particles: int,
     moves: int = 2,
 ) -> Tempered:
@@ -49,15 +49,22 @@ def temper(
         random: where random numbers come from.
         density: the log-posterior up to a constant; −∞ is allowed.
         mean: of the guess.
-        covariance: of the guess.
+        root: of the guess's covariance, root rootᵀ. All is done in units of it, so that directions may differ by
+            many orders of magnitude in how well they are known.
         particles: how many.
         moves: Metropolis steps of each particle at each temperature.
 
     Source: Del Moral, Doucet and Jasra 2006, "Sequential Monte Carlo samplers", J. R. Statist. Soc. B 68, section 3.
     """
-    guess = _Student(mean, LOOSER * covariance)
-    points = guess.sample(random, particles)
-    target, start = density(points), guess.log_density(points)
+    p, volume = len(mean), np.linalg.slogdet(root)[1]
+    points = np.sqrt(LOOSER) * _student(random, particles, p)  # in units of the guess
+
+    def densities(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return density(mean + points @ root.T), _log_student(points / np.sqrt(LOOSER)) - volume - 0.5 * p * np.log(
+            LOOSER
+        )
+
+    target, start = densities(points)
     beta, log_weight, log_evidence, stages = 0.0, np.zeros(particles), 0.0, 0
     while beta < 1.0:
         stages += 1
@@ -65,7 +72,7 @@ def temper(
         after = 1.0 if stages == STAGES else next_temperature(ratio, beta, 0.5 * particles)
         log_weight = np.where(np.isfinite(ratio), (after - beta) * ratio, -np.inf)
         if not np.isfinite(log_weight).any():  # not one of them is possible: all that is known is the guess
-            return Tempered(points, np.zeros(particles), stages, -np.inf)
+            return Tempered(mean + points @ root.T, np.zeros(particles), stages, -np.inf)
         peak = log_weight.max()
         log_evidence += float(peak + np.log(np.mean(np.exp(log_weight - peak))))
         beta = after
@@ -73,34 +80,29 @@ def temper(
             break
         chosen = systematic(normalized(log_weight), float(random.uniform()))
         points, target, start = points[chosen], target[chosen], start[chosen]
-        step = np.cov(points.T).reshape(len(mean), -1) + 1e-12 * np.eye(len(mean))
-        root = 2.38 / np.sqrt(len(mean)) * np.linalg.cholesky(step)
+        step = np.cov(points.T).reshape(p, p) + 1e-12 * np.eye(p)
+        stride = 2.38 / np.sqrt(p) * np.linalg.cholesky(step)
         for _ in range(moves):
-            tried = points + random.standard_normal(points.shape) @ root.T
-            there, begun = density(tried), guess.log_density(tried)
+            tried = points + random.standard_normal(points.shape) @ stride.T
+            there, begun = densities(tried)
             gain = beta * (there - target) + (1.0 - beta) * (begun - start)
             taken = np.log(random.uniform(size=particles)) < np.where(np.isnan(gain), -np.inf, gain)
             points = np.where(taken[:, None], tried, points)
             target, start = np.where(taken, there, target), np.where(taken, begun, start)
-    return Tempered(points, log_weight, stages, log_evidence)
+    return Tempered(mean + points @ root.T, log_weight, stages, log_evidence)
 
 
-class _Student:
-    """A multivariate t distribution."""
+def _student(random: np.random.Generator, n: int, p: int) -> Float[np.ndarray, "n p"]:
+    """Draws from a multivariate t distribution of mean 0 and unit scale."""
+    scale = np.sqrt(TAILS / random.chisquare(TAILS, (n, 1)))
+    return scale * random.standard_normal((n, p))
 
-    def __init__(self, mean: Float[np.ndarray, " p"], covariance: Float[np.ndarray, "p p"]):
-        self._mean, self._root = mean, np.linalg.cholesky(covariance + 1e-18 * np.eye(len(mean)))
 
-    def sample(self, random: np.random.Generator, n: int) -> Float[np.ndarray, "n p"]:
-        scale = np.sqrt(TAILS / random.chisquare(TAILS, (n, 1)))
-        return self._mean + scale * (random.standard_normal((n, len(self._mean))) @ self._root.T)
-
-    def log_density(self, points: Float[np.ndarray, "n p"]) -> Float[np.ndarray, " n"]:
-        p = len(self._mean)
-        squares = np.square(np.linalg.solve(self._root, (points - self._mean).T)).sum(axis=0)
-        constant = gammaln((TAILS + p) / 2) - gammaln(TAILS / 2) - 0.5 * p * np.log(TAILS * np.pi)
-        constant -= np.log(np.diagonal(self._root)).sum()
-        return constant - 0.5 * (TAILS + p) * np.log1p(squares / TAILS)
+def _log_student(points: Float[np.ndarray, "n p"]) -> Float[np.ndarray, " n"]:
+    """Returns its log-density."""
+    p = points.shape[1]
+    constant = gammaln((TAILS + p) / 2) - gammaln(TAILS / 2) - 0.5 * p * np.log(TAILS * np.pi)
+    return constant - 0.5 * (TAILS + p) * np.log1p(np.square(points).sum(axis=1) / TAILS)
 
 
 def counted(tempered: Tempered) -> float:

@@ -49,6 +49,8 @@ def misfit(residual: Float[np.ndarray, "row channel"], features: Float[np.ndarra
     off = residual - residual.mean(axis=0)
     explained = np.square(basis.T @ off).sum()
     total = np.square(off).sum()
+    if total == 0.0:  # nothing is left over
+        return Misfit(0.0, 1.0)
     left_over = max(total - explained, 1e-300)
     ratio = (explained / (channels * k)) / (left_over / (channels * (n - k - 1)))
     share = max(0.0, 1.0 - (left_over / (n - k - 1)) / (total / (n - 1)))

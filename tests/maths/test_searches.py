@@ -111,7 +111,8 @@ class TestTempering:
 
     @pytest.mark.parametrize("guess", ["good", "bad"])
     def test_finds_mean_covariance_and_evidence(self, guess):
-        start = (np.array([0.2, -0.1]), self.covariance) if guess == "good" else (np.array([1.0, 1.0]), np.eye(2))
+        root = np.linalg.cholesky(self.covariance)
+        start = (np.array([0.2, -0.1]), root) if guess == "good" else (np.array([1.0, 1.0]), np.eye(2))
         found = temper(np.random.default_rng(0), self.density, *start, 1500, moves=3)
         weight = normalized(found.log_weight)
         mean = weight @ found.points
