@@ -47,3 +47,9 @@ def unknown(kind: str, name: str, options: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(name.lower(), options, n=3, cutoff=0.5)
     hint = "did you mean " + " or ".join(map(repr, near)) + "?" if near else "choose from " + ", ".join(options)
     return InputError(f"unknown {kind} {name!r}; {hint}")
+
+
+def in_a_line(error: BaseException) -> str:
+    """Says what was raised, in one line."""
+    text = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+    return f"raised {type(error).__name__}" + (f": {text[:300]}" if text else "")

@@ -11,13 +11,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from headstart.errors import InputError
+from headstart.errors import InputError, in_a_line
 from headstart.tasks.findings import GOOD, PROBLEM, Finding, problem
 from headstart.tasks.gymnasium_batch import gather
 from headstart.tasks.gymnasium_board import board_on, board_size
 from headstart.tasks.gymnasium_building import build, describe
 from headstart.tasks.gymnasium_stepping import Misbehaved
-from headstart.tasks.gymnasium_worker import in_a_line
 from headstart.tasks.laws import GATES, LAWS
 
 ANSWER = "headstart-findings:"

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from headstart.errors import Fault, InputError
 from headstart.spaces import Box, Discrete
 from headstart.tasks.catalogue import family as family_by_name
+from headstart.tasks.own_family import sound_family
 from headstart.types import Task, TaskFamily
 
 SEEDS = 2**31
@@ -115,6 +116,17 @@ class FamilyEnv(gymnasium.Env):
         place = np.asarray(self._play.observe())[: np.size(goal)]
         near = terminated or bool(np.linalg.norm(place - np.asarray(goal)) <= radius)
         return {"is_success": near, "success": near}
+
+
+def as_environment(made: Any) -> gymnasium.Env:
+    """Shows a family of the user's, or a robot, to who plays Gymnasium's environments, with its clock.
+
+    Raises:
+        InputError: it is not sound.
+    """
+    family = sound_family(made)
+    env = FamilyEnv(family)
+    return env if family.horizon is None else gymnasium.wrappers.TimeLimit(env, family.horizon)
 
 
 def _single(family: Any) -> Any:

@@ -12,9 +12,8 @@ import mujoco
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from headstart.errors import Fault, InputError
+from headstart.errors import Fault, InputError, in_a_line
 from headstart.tasks.gymnasium_building import build
-from headstart.tasks.gymnasium_worker import in_a_line
 from headstart.tasks.mujoco.family import MujocoFamily
 from headstart.tasks.paint import paint_path, paint_pendulum
 from headstart.tasks.pendulum import Pendulum

@@ -47,7 +47,7 @@ def build(source: str, arguments: dict[str, Any]) -> gymnasium.Env | gymnasium.v
     if not isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv) and callable(made):
         made = made()
     if hasattr(made, "about") or hasattr(made, "dynamics"):  # a simulator, to be looked at as others look at it
-        from headstart.tasks.own_family import as_environment  # needs JAX, which workers do without
+        from headstart.tasks.family_env import as_environment  # needs JAX, which workers do without
 
         made = as_environment(made)
     if not isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.errors import InputError
+from headstart.errors import InputError, in_a_line
 from headstart.tasks.gymnasium_batch import Batch, gather
 from headstart.tasks.gymnasium_board import board_on
 from headstart.tasks.gymnasium_building import build, describe
@@ -66,12 +66,6 @@ def die_with(lifeline: int) -> None:
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     threading.Thread(target=watch, daemon=True).start()
-
-
-def in_a_line(error: BaseException) -> str:
-    """Says what was raised, in one line."""
-    text = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
-    return f"raised {type(error).__name__}" + (f": {text[:300]}" if text else "")
 
 
 def serve(commands: int, replies: int, environments: Batch, at: np.ndarray) -> None:

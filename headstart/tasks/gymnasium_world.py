@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import jax
 import numpy as np
 
-from headstart.errors import Fault, InputError
+from headstart.errors import Fault, InputError, in_a_line
 from headstart.spaces import ParameterSpace
 from headstart.tasks.gymnasium_batch import gather
 from headstart.tasks.gymnasium_board import Board, board_on, board_size
@@ -17,7 +17,7 @@ from headstart.tasks.gymnasium_building import build, describe
 from headstart.tasks.gymnasium_processes import Processes
 from headstart.tasks.gymnasium_spaces import arranged, from_json
 from headstart.tasks.gymnasium_stepping import Misbehaved
-from headstart.tasks.gymnasium_worker import RESET, STEP, in_a_line
+from headstart.tasks.gymnasium_worker import RESET, STEP
 from headstart.types import ActionSpace, Observation, ObservationSpace, Outcome, Task
 
 Argument = str | int | float | bool | None

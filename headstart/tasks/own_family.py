@@ -3,12 +3,10 @@
 import dataclasses
 from typing import Any
 
-import gymnasium
 import jax
 import numpy as np
 
-from headstart.errors import InputError
-from headstart.tasks.gymnasium_worker import in_a_line
+from headstart.errors import InputError, in_a_line
 from headstart.tasks.named import named_function
 from headstart.types import TaskFamily
 
@@ -34,15 +32,6 @@ def own_family(source: str) -> Any:
         raise InputError(f"source {source!r}: {error}") from None
     except Exception as error:
         raise InputError(f"source {source!r}: it {in_a_line(error)}; {WHERE}") from None
-
-
-def as_environment(made: Any) -> gymnasium.Env:
-    """Shows a family, or a robot, to who plays Gymnasium's environments. Raises `InputError` where it is not sound."""
-    from headstart.tasks.family_env import FamilyEnv  # imports the catalogue, which finds families here
-
-    family = sound_family(made)
-    env = FamilyEnv(family)
-    return env if family.horizon is None else gymnasium.wrappers.TimeLimit(env, family.horizon)
 
 
 def sound_family(made: Any) -> Any:
