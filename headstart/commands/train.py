@@ -1,6 +1,5 @@
 """`headstart train` and what `headstart resume` goes on with: one learner, one family, checkpoints on the way."""
 
-import shlex
 import time
 import warnings
 from contextlib import closing
@@ -17,23 +16,21 @@ from headstart.commands.compiled import arithmetic
 from headstart.commands.folders import new_folder
 from headstart.commands.settings import (
     OFF_POLICY,
-    TrainSettings,
     policy_description,
     read_settings,
     require_unchanged,
     settings_of,
     training_of,
 )
+from headstart.commands.sitting import SPOKEN_SECONDS, Sitting, leave, save
 from headstart.commands.train_many import Standings, begin_many, go_on_many, seeds_of
 from headstart.errors import InputError
 from headstart.options import Train
 from headstart.run import bundle, checkpoint, episodes, lock
 from headstart.run.metrics import TensorBoard, Writer
 from headstart.run.record import RunFolder, create_run, read_config, versions
-from headstart.run.signals import Stop, stoppable
+from headstart.run.signals import stoppable
 from headstart.run.train import Run, Training, train
-
-SPOKEN_SECONDS = 5.0  # between two lines of metrics on the terminal
 
 
 class Standing(NamedTuple):
@@ -41,27 +38,6 @@ class Standing(NamedTuple):
 
     run: Run
     episodes: episodes.Episodes
-
-
-class Sitting(NamedTuple):
-    """What stays the same from a start or a resume of a run to its end.
-
-    Attributes:
-        folder: of the run.
-        config: as `config.json` has it.
-        training: what is trained.
-        stop: whether somebody wants it to end early.
-    """
-
-    folder: RunFolder
-    config: dict[str, Any]
-    training: Training
-    stop: Stop
-
-    @property
-    def settings(self) -> TrainSettings:
-        """Returns the settings in the configuration."""
-        return self.config["settings"]
 
 
 def run(options: Train) -> int:
@@ -143,21 +119,6 @@ def go_on(sitting: Sitting, standing: Standing | Standings, length: int) -> int:
     said = f"{folder.path}: {int(standing.run.env_steps):,} steps, {note_of(standing)}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)
     return 0
-
-
-def save(sitting: Sitting, standing: Standing | Standings, writer: Writer) -> None:
-    """Writes a checkpoint that knows how long the metrics are and which settings made it."""
-    config = sitting.config
-    extra = {"metrics_length": writer.sync(), "seed": config["seed"], "settings": config["settings"]}
-    checkpoint.save(sitting.folder.checkpoints, int(np.max(standing.run.env_steps)), standing, extra)
-
-
-def leave(sitting: Sitting, console: Console) -> None:
-    """Leaves if that was asked for, with a word on how to come back."""
-    if sitting.stop.requested:
-        said = f"stopped; go on with: headstart resume {shlex.quote(str(sitting.folder.path))}"
-        console.print(said, highlight=False, markup=False, soft_wrap=True)
-        sitting.stop.leave()
 
 
 def finish(sitting: Sitting, standing: Standing, writer: Writer) -> None:

@@ -9,13 +9,12 @@ from jaxtyping import Array
 from rich.console import Console
 
 from headstart.commands.settings import policy_description
+from headstart.commands.sitting import SPOKEN_SECONDS, Sitting, leave, save
 from headstart.maths.statistics import bootstrap_interval
 from headstart.run import bundle, checkpoint, episodes
 from headstart.run.many import seed_of, start_many, train_many
 from headstart.run.metrics import Writer
 from headstart.run.train import Run, Training
-
-SPOKEN_SECONDS = 5.0  # between two lines of metrics on the terminal
 
 
 class Standings(NamedTuple):
@@ -35,16 +34,14 @@ def begin_many(training: Training, keys: list[Array]) -> Standings:
     return Standings(start_many(training, keys), tuple(episodes.start(training.envs) for _ in keys))
 
 
-def go_on_many(sitting: Any, standing: Standings, length: int) -> int:
+def go_on_many(sitting: Sitting, standing: Standings, length: int) -> int:
     """Trains to the end from wherever the seeds stand; the counterpart of `train.go_on`.
 
     Args:
-        sitting: a `train.Sitting`.
+        sitting: of this run.
         standing: of all seeds.
         length: of the metrics file at that point, in bytes.
     """
-    from headstart.commands.train import leave, save  # that imports this
-
     folder, settings, console = sitting.folder, sitting.settings, Console()
     leave(sitting, console)
     total, first, began, spoken = settings["steps"], int(standing.run.env_steps[0]), time.monotonic(), 0.0
