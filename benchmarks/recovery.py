@@ -21,6 +21,7 @@ from headstart.adapt.dropo import Dropo
 from headstart.adapt.evidence import Meter
 from headstart.experiments.recovery import CASES, Case, Recovered, Recovery, judged
 from headstart.experiments.reproduce_adaptation import read_rows, row_of, summary, table
+from headstart.run import strict_json
 from headstart.run.record import versions
 
 
@@ -77,7 +78,7 @@ def main() -> None:
         "seed": study.seed, "versions": versions(), "cpus": os.cpu_count(),
         "complete": len(rows) == len(wanted), "summary": summary(rows, METHODS), "rows": rows,
     }  # fmt: skip
-    asked.out.write_text(json.dumps(content, indent=1) + "\n")
+    asked.out.write_text(strict_json.readable(content) + "\n")
     print(table(content["summary"]))
 
 
