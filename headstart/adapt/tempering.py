@@ -56,13 +56,11 @@ def temper(
 
     Source: Del Moral, Doucet and Jasra 2006, "Sequential Monte Carlo samplers", J. R. Statist. Soc. B 68, section 3.
     """
-    p, volume = len(mean), np.linalg.slogdet(root)[1]
+    p, volume = len(mean), np.linalg.slogdet(np.sqrt(LOOSER) * root)[1]
     points = np.sqrt(LOOSER) * _student(random, particles, p)  # in units of the guess
 
     def densities(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return density(mean + points @ root.T), _log_student(points / np.sqrt(LOOSER)) - volume - 0.5 * p * np.log(
-            LOOSER
-        )
+        return density(mean + points @ root.T), _log_student(points / np.sqrt(LOOSER)) - volume
 
     target, start = densities(points)
     beta, log_weight, log_evidence, stages = 0.0, np.zeros(particles), 0.0, 0

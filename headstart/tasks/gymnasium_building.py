@@ -46,13 +46,13 @@ def build(source: str, arguments: dict[str, Any]) -> gymnasium.Env | gymnasium.v
         raise InputError(f"target {source!r}: {error}") from None
     if not isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv) and callable(made):
         made = made()
-    if hasattr(made, "about") or hasattr(made, "dynamics"):  # a simulator, to be looked at as others look at it
-        from headstart.tasks.family_env import as_environment  # needs JAX, which workers do without
-
-        made = as_environment(made)
-    if not isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv):
+    if isinstance(made, gymnasium.Env | gymnasium.vector.VectorEnv):
+        return made
+    if not (hasattr(made, "about") or hasattr(made, "dynamics")):
         raise InputError(f"target {source!r}: it returned a {type(made).__name__}, not a gymnasium.Env")
-    return made
+    from headstart.tasks.family_env import as_environment  # a simulator needs JAX, which workers do without otherwise
+
+    return as_environment(made)
 
 
 def describe(env: gymnasium.Env | gymnasium.vector.VectorEnv) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from headstart.tasks.named import named_function
 from headstart.types import TaskFamily
 
 WHERE = "docs/environment.md says how to write one"
+NOT_SET = f"the dynamics of a Gymnasium environment cannot be set; it can be a --target. A source is a family; {WHERE}"
 ROBOT = ("about", "initial", "observe", "terminated", "reward")
 ENVS, STEPS = 2, 3  # of the trial
+SAME = 1e-3  # of a channel's typical size
 
 
 def own_family(source: str) -> Any:
@@ -25,6 +27,8 @@ def own_family(source: str) -> Any:
     Raises:
         InputError: there is no such function, or what it returns is no family that works, with the reason.
     """
+    if source.startswith("gym:"):
+        raise InputError(f"source {source!r}: {NOT_SET}")
     function = named_function(source, "source")
     try:
         return sound_family(function())
@@ -49,10 +53,7 @@ def family_of(made: Any) -> Any:
         require_sound(made)
         return MujocoFamily(robot=made)
     if hasattr(made, "observation_space"):
-        raise InputError(
-            f"it returned a Gymnasium environment, whose dynamics cannot be set; it can be a --target, and a source is "
-            f"a family: {WHERE}"
-        )
+        raise InputError(NOT_SET)
     if not isinstance(made, TaskFamily) or made.kind not in ("jax", "host"):
         raise InputError(f"it returned a {type(made).__name__}, not a family; {WHERE}")
     if not dataclasses.is_dataclass(made) or made != dataclasses.replace(made):  # pyright: ignore[reportArgumentType]
@@ -80,6 +81,20 @@ def try_host(family: Any) -> None:
         for name in ("terminated", "truncated", "valid"):
             if np.asarray(getattr(outcome, name)).dtype != bool:
                 raise InputError(f"{name} is {np.asarray(getattr(outcome, name)).dtype}; make it bool")
+    if getattr(family, "unpredictable", "it says nothing") is None:
+        require_predictions(family, state)
+
+
+def require_predictions(family: Any, state: Any) -> None:
+    """Raises `InputError` unless a state that was observed can be set again: then what follows from it is the same."""
+    seen, action = np.asarray(family.observe(state)), resting(family.action)
+    after = family.observe(family.step(np.arange(ENVS), state, action, np.ones(ENVS, bool)).state)
+    foretold, valid = family.predict({}, seen, action[:, None])
+    if np.abs(np.where(valid[0][:, None], foretold[0] - after, 0.0) / family.typical_size).max() > SAME:
+        raise InputError(
+            "a step from what was observed is not the step that was taken: the observation must be all positions but "
+            "the first about.unseen ones, then all velocities; where it is not, leave about.unseen out"
+        )
 
 
 def try_jax(family: Any) -> None:

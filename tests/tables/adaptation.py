@@ -124,7 +124,9 @@ def recovery():
             *lines,
             "",
             "Four masses of a hopper, hidden in 0.5 to 10 kg; relative error; made by "
-            f"`{found['command']}`: [adaptation_recovery](../results/adaptation_recovery.json).",
+            f"`{found['command']}`: [adaptation_recovery](../results/adaptation_recovery.json)."
+            + " DROPO has not come to all of its targets yet."
+            * (not found["complete"]),
         ]
     )
 

@@ -1,7 +1,5 @@
 """A simulator of the user's: it is a family like any other, and one line says what is wrong with it."""
 
-import sys
-
 import jax
 import numpy as np
 import pytest
@@ -10,11 +8,12 @@ from headstart.__main__ import main
 from headstart.commands.transfer import SCALES
 from headstart.errors import InputError
 from headstart.tasks.catalogue import family
+from headstart.tasks.gymnasium_building import build
 from headstart.tasks.mujoco.model import compiled
 from headstart.tasks.own_family import own_family
 from tests.commands.test_transfer_faults import SMALL
 from tests.tasks.own import wrong
-from tests.tasks.own.cart import Machine
+from tests.tasks.own.cart import Machine, Told
 
 CART, MACHINE = "tests.tasks.own.cart:Cart", "tests.tasks.own.cart:Machine"
 
@@ -78,6 +77,7 @@ def test_what_is_wrong_is_said_in_one_line(name, tmp_path, monkeypatch):
     [
         ("tests.tasks.own.cat:Cart", "source 'tests.tasks.own.cat:Cart': no module named 'tests.tasks.own.cat'"),
         ("tests.tasks.own.cart:Cat", "unknown function of tests.tasks.own.cart 'Cat'; did you mean 'Path' or 'Cart'"),
+        ("gym:Hopper-v5", "source 'gym:Hopper-v5': the dynamics of a Gymnasium environment cannot be set; it can be a"),
         ("tests.tasks.own.cart:FILE", "it is a str; name a function that returns one"),
     ],
 )
@@ -112,7 +112,14 @@ def test_code_that_a_file_names_runs_only_where_the_user_names_it_too(tmp_path, 
     assert "return" in capsys.readouterr().out
 
 
-def test_a_simulator_is_checked_like_an_environment(capsys, monkeypatch):
+def test_a_simulator_is_checked_like_an_environment(capsys):
     assert main(["check", CART, "--steps", "200"]) == 0
-    assert "problem" not in capsys.readouterr().out
-    assert "tests.tasks.own.cart" in sys.modules
+    said = capsys.readouterr().out
+    assert "problem" not in said and "good  seeds decide what happens" in said
+    assert main(["check", "tests.tasks.own.wrong:OneReward"]) == 2
+    assert "reward has shape [] for 2 environments" in capsys.readouterr().err
+
+
+def test_an_environment_is_one_whatever_its_attributes_are_called():
+    built = build("tests.tasks.own.cart:Told", {})
+    assert type(built) is Told and built.dynamics == "none of yours"

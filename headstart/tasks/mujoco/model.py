@@ -4,6 +4,7 @@
 # MuJoCo is a compiled module without type stubs.
 
 from functools import cache
+from itertools import chain, count
 from pathlib import Path
 
 import mujoco
@@ -95,7 +96,7 @@ def name_joints(spec: mujoco.MjSpec) -> None:
     """Names the joints that have no name after their bodies, with a number from the second of a body on."""
     taken = {joint.name for joint in spec.joints}
     for joint in (joint for joint in spec.joints if not joint.name):
-        tries = (f"{joint.parent.name}_joint{number or ''}" for number in (0, *range(2, 10_000)))
+        tries = (f"{joint.parent.name}_joint{number or ''}" for number in chain((0,), count(2)))
         joint.name = next(name for name in tries if name not in taken)
         taken.add(joint.name)
 

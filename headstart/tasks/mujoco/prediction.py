@@ -37,7 +37,7 @@ def predict(
 ) -> tuple[Float[np.ndarray, "particle row channel"], Bool[np.ndarray, "particle row"]]:
     """See `MujocoFamily.predict`."""
     randomizer = engines.randomizer
-    particles = len(np.atleast_1d(next(iter(dynamics.values()))))
+    particles = len(np.atleast_1d(next(iter(dynamics.values()), 1.0)))
     values = randomizer.values({k: np.atleast_1d(v) for k, v in dynamics.items()}, np.arange(particles))
     states, known = recall(family, randomizer.model, obs)
     queue, nq = _long(np.asarray(queue, np.float64)), randomizer.model.nq

@@ -33,8 +33,9 @@ def require_sound(robot: Robot) -> None:
         raise InputError("about.scale needs a positive number for each observed channel: how much it typically varies")
     if not model.nu:
         raise InputError(f"{about.asset} has no actuator, so nothing can be learnt")
-    for actuator in np.flatnonzero(model.actuator_ctrllimited == 0):
-        raise InputError(f"actuator {model.actuator(actuator).name!r} has no ctrlrange; actions need bounds")
+    unbounded = np.flatnonzero(model.actuator_ctrllimited == 0)
+    if unbounded.size:
+        raise InputError(f"actuator {model.actuator(unbounded[0]).name!r} has no ctrlrange; actions need bounds")
     if model.na:
         raise InputError(f"{about.asset} has actuators with activations, which a reset does not know; use motors")
     named = {"body": (about.carrier, *about.watched, *about.inert, *about.feet), "geom": (about.floor,)}

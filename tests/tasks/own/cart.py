@@ -68,3 +68,9 @@ class Machine(gymnasium.Env):
 
     def _seen(self):
         return np.concatenate([self._data.qpos, self._data.qvel]).astype(np.float32)
+
+
+class Told(Machine):
+    """A machine whose author calls some things as families call others."""
+
+    about, dynamics = "a cart", "none of yours"

@@ -49,6 +49,14 @@ class Blind(Cart):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backwards(Cart):
+    """Shows velocities first, and says that its observation is its state."""
+
+    def observe(self, physics):
+        return np.concatenate([physics.qvel, physics.qpos], axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forgetful(Cart):
     """Has a mistake in it."""
 
@@ -106,8 +114,9 @@ WRONG = {
     "one reward": (lambda path: OneReward(), "reward has shape [] for 2 environments"),
     "numbered ends": (lambda path: NumberedEnds(), "terminated is float64; make it bool"),
     "infinities": (lambda path: Blind(), "observe returns what is not finite"),
+    "backwards": (lambda path: Backwards(), "a step from what was observed is not the step that was taken"),
     "a mistake": (lambda path: Forgetful(), "raised AttributeError: 'Physics' object has no attribute 'qposition'"),
-    "an environment": (lambda path: Machine(), "it returned a Gymnasium environment, whose dynamics cannot be set"),
+    "an environment": (lambda path: Machine(), "the dynamics of a Gymnasium environment cannot be set; it can"),
     "no simulator": (lambda path: 3, "it returned a int, not a family"),
     "short sight": (lambda path: ShortSighted(), "observe returns [2] for each environment; its space says [3]"),
     "endless actions": (lambda path: Unbounded(), "actions need finite bounds"),
