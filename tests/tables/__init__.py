@@ -19,3 +19,9 @@ def number(value):
 def spread(of):
     """Writes an interquartile mean with its interval."""
     return f"{number(of['iqm'])} [{number(of['low'])}, {number(of['high'])}]"
+
+
+def change(value, low, high):
+    """Writes a difference, whose sign counts, with its interval: three digits, or whole."""
+    digits = [f"{v:,.0f}" if abs(v) >= 100 else f"{v:.3g}" for v in (value, low, high)]
+    return f"{'+' * (value >= 0)}{digits[0]} [{digits[1]}, {digits[2]}]"

@@ -9,7 +9,7 @@ from headstart.experiments.peng_worlds import INSIDE, WORLDS
 from headstart.experiments.peng_worlds import unmet as unmet_robots
 from headstart.maths.statistics import paired_difference
 from headstart.tasks.catalogue import family
-from tests.tables import ROOT, result, spread
+from tests.tables import ROOT, change, result, spread
 from tests.tables.sluggish import sluggish
 from tests.tables.transfer import rows_of, title_of
 
@@ -43,8 +43,8 @@ def nominal():
     [k] = (k for k in found["shots"] if k)
     after, longer, before = (np.array(arms[arm]["per_seed"]) for arm in (("adapted", k), ("adapted", 0), BEFORE))
     changes = [paired_difference(after, other) for other in (before, longer)]
-    shown = len(after) >= FEWEST and all(change.low > 0 or change.high < 0 for change in changes)
-    said = " and ".join(difference({"difference": change._asdict()}) for change in changes)
+    shown = len(after) >= FEWEST and all(one.low > 0 or one.high < 0 for one in changes)
+    said = " and ".join(difference({"difference": one._asdict()}) for one in changes)
     return (
         f"On Gymnasium's plain Hopper-v5, which is what the simulator says anyway, {k} episodes lead to "
         f"{spread(arms['adapted', k])}; before them it was {spread(arms[BEFORE])}, and after as much training without "
@@ -338,7 +338,7 @@ def ordered(order):
 def difference(row):
     """Writes by how much one arm was above another, and the interval."""
     of = row["difference"]
-    return f"{of['value']:+.3g} [{of['low']:.3g}, {of['high']:.3g}]"
+    return change(of["value"], of["low"], of["high"])
 
 
 def percent(share):

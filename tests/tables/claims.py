@@ -4,7 +4,7 @@ import numpy as np
 
 from headstart.experiments.peng_table import compared
 from headstart.maths.statistics import paired_difference, summarize
-from tests.tables import number, result, spread
+from tests.tables import change, number, result, spread
 from tests.tables.adaptation import share
 from tests.tables.soft import settled
 from tests.tables.transfer import added, at_once, overlap
@@ -102,8 +102,9 @@ def memory():
         difference = row["difference"]
         shown = "shown" if row["shown"] else "not shown"
         said.append(
-            f"{world}: {shown}, recurrent against feed-forward {difference['value']:+.3g} "
-            f"[{difference['low']:.3g}, {difference['high']:.3g}]{' (no arm reaches the goal)' * hopeless(one['arms'])}"
+            f"{world}: {shown}, recurrent against feed-forward "
+            f"{change(difference['value'], difference['low'], difference['high'])}"
+            f"{' (no arm reaches the goal)' * hopeless(one['arms'])}"
         )
     first, *others = said
     return "policies that remember, on randomized dynamics", f"{first}: {'; '.join(others)}", "adaptation"
