@@ -144,7 +144,7 @@ def collected(family: MujocoFamily, envs: int, rounds: int) -> dict[str, dict[st
         for i in range(-4, rounds):  # the first episodes begin all at once
             for kind, world in worlds.items():
                 began = time.perf_counter()
-                tasks = world.sample(jax.random.key(100 + i), (), envs)
+                tasks = world.sample(jax.random.key(100 + i), (), training.pool)
                 rollout, carries[kind] = collect(
                     jax.random.key(i + 10), family, policy, params, carries[kind], tasks, 64
                 )

@@ -17,6 +17,9 @@ from headstart.data.collect import begin, collect
 from headstart.errors import InputError
 from headstart.types import Learner, Metrics, Rollout, State, TaskDistribution, TaskFamily
 
+SHORTEST = 4  # steps; in a rollout of as many, an environment is given one task of its own
+MOST = 16384  # tasks of one pool
+
 
 class Run(NamedTuple):
     """Everything that changes while a learner learns: a pytree of arrays, so that it can be saved and resumed.
@@ -53,7 +56,8 @@ class Training:
     Attributes:
         family: the worlds.
         learner: learns from rollouts.
-        distribution: of tasks; asked for a fresh pool before each rollout.
+        distribution: of tasks; asked for a fresh pool before each rollout, so large that each episode that begins in it
+            has a task of its own.
         envs: environments side by side.
         steps: of each environment in one rollout.
         split: see `headstart.data.collect.begin`; not where several trainings go on side by side.
@@ -72,6 +76,15 @@ class Training:
             if value < 1:
                 raise InputError(f"training with {name}={value}: at least 1 is needed")
 
+    @property
+    def pool(self) -> int:
+        """How many tasks are drawn for one rollout.
+
+        One for each environment is too few: who falls at once would fall with the same dynamics over and over until
+        the rollout ends. Episodes of less than four steps on average, and thousands of environments, take rows again.
+        """
+        return self.envs * max(1, min(-(-self.steps // SHORTEST), MOST // self.envs))
+
     def start(self, key: Key[Array, ""], learner: State | None = None) -> Run:
         """Begins a run; `learner` is a state to go on from (a graft, say), if there is one."""
         key, key_learner, key_tasks, key_pool, key_worlds = jax.random.split(key, 5)
@@ -85,7 +98,7 @@ class Training:
     def advance(self, run: Run) -> Progress:
         """Collects one rollout and learns from it once. A learner may take its old state's memory over."""
         key, key_pool, key_rollout, key_update, key_tasks = jax.random.split(run.key, 5)
-        pool = self.distribution.sample(key_pool, run.tasks, self.envs)
+        pool = self.distribution.sample(key_pool, run.tasks, self.pool)
         params = self.learner.params(run.learner)
         rollout, carry = collect(key_rollout, self.family, self.learner.policy, params, run.carry, pool, self.steps)
         learner, metrics = self.learner.update(key_update, run.learner, rollout)
