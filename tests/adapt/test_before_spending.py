@@ -32,14 +32,17 @@ class TestIdentifiability:
         assert one.names == ("gear:leg_joint", "mass:torso") and not one.unidentified
         assert (four.remaining < one.remaining).all() and (one.remaining < 0.8).all()
 
-    def test_a_parameter_that_moves_nothing_is_named(self):
-        # friction matters only in contact: a hopper that begins in the air and is looked at for a step tells nothing
+    def test_a_parameter_that_the_episodes_cannot_tell_is_named_beside_one_that_they_can(self):
+        # where a latency that differs from step to step is left out of predictions, no step can tell how much it does
         swimmer = family("swimmer")
-        ranges = {"mass:mid": (0.9, 1.1), "viscosity:world": (0.999, 1.001)}
+        ranges = {"mass:mid": (0.5, 2.0), "jitter:delay": (0.0, 0.5)}
         method = Posterior(family=swimmer, ranges=ranges, base=swimmer.task(), steps=32)
         policy = GaussianPolicy(observation=swimmer.observation, action=swimmer.action)
         found = identifiability(KEY, method, policy, policy.init(KEY), 1)
-        assert "viscosity:world" in found.unidentified  # known to a thousandth already: an episode adds nothing
+        left = dict(zip(found.names, found.remaining, strict=True))
+        assert found.unidentified == ("jitter:delay",)
+        np.testing.assert_allclose(left["jitter:delay"], 1.0)  # exactly as unknown as before
+        assert left["mass:mid"] < 0.01
 
 
 class TestExcitement:
