@@ -1,7 +1,7 @@
 """An oracle of another make: MuJoCo's own system identification, which fits whole rollouts, on the same noisy record.
 
 Ours compares single steps and filters the noise of the sensors; MuJoCo's simulates each episode from its first state,
-which it fits as well, with models that are compiled anew from the file. Both are maximum likelihood on the same numbers.
+which it fits as well, with models that are compiled anew from the file. Both are maximum likelihood on the same data.
 """
 
 import jax
