@@ -1,5 +1,6 @@
 """Gymnasium environments for tests: one that counts, and one that misbehaves in every way there is."""
 
+import functools
 import os
 import signal
 import sys
@@ -45,6 +46,25 @@ class Counting(gymnasium.Env):
         return self.seen(), float(self.count), ended and self.task_ends, ended and not self.task_ends, info
 
 
+class Telling(Counting):
+    """One whose info tells what no learner may know, at every reset and step; or tells nothing."""
+
+    SECRET = 1.8437215
+
+    def __init__(self, tells=True):
+        super().__init__()
+        told = {"mass": self.SECRET, "dynamics": {"mass:torso": self.SECRET}, "obs": np.full(4, self.SECRET)}
+        self.told = told if tells else {}
+
+    def reset(self, *, seed=None, options=None):
+        obs, info = super().reset(seed=seed, options=options)
+        return obs, info | self.told
+
+    def step(self, action):
+        *seen, info = super().step(action)
+        return *seen, info | self.told
+
+
 class Batched(VectorEnv):
     """A batch of counting environments by somebody who read Gymnasium's page on autoreset, and nothing more."""
 
@@ -87,6 +107,14 @@ class Batched(VectorEnv):
 
 def counting():
     return Counting()
+
+
+def telling(tells):
+    return Telling(tells)
+
+
+def telling_batch(tells, mode):
+    return SyncVectorEnv([functools.partial(Telling, tells)] * 2, autoreset_mode=AutoresetMode[mode])
 
 
 def sync(size, mode):
