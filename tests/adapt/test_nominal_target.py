@@ -1,4 +1,4 @@
-"""A target that is the simulator itself: adaptation must not lead training away from it, nor spoil what a policy has."""
+"""A target that is the simulator itself: adaptation leads training nowhere else and spoils no policy."""
 
 import jax
 import numpy as np
