@@ -4,7 +4,7 @@ Compares what is observed and nothing else, so it works where the target's state
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,11 +13,37 @@ from jaxtyping import Array, Float, Key
 from headstart.adapt.coordinates import Coordinates
 from headstart.adapt.correlated_normal import CorrelatedNormal, Gaussian
 from headstart.adapt.feedback import TargetPlay
+from headstart.adapt.transitions import Beginning, beginnings
 from headstart.data.collect import begin, collect
-from headstart.errors import InputError
+from headstart.errors import Fault, InputError
 from headstart.maths import reps
 from headstart.maths.discrepancy import discrepancy
 from headstart.types import Metrics, Rollout, Task
+
+LARGEST = 1e30  # a discrepancy that is larger, or is no number, comes from a simulator that diverged
+NAMED = 2  # of the diverged simulators, when all of them did
+
+
+class Search(NamedTuple):
+    """What a search found, beside the distribution.
+
+    Attributes:
+        discrepancy: mean of each round, over the simulators that did not diverge.
+        kl: the largest of a round, in nats.
+        simulator_steps: that it took.
+        diverged: the parameters of every simulator that broke, and so got no weight.
+    """
+
+    discrepancy: tuple[float, ...]
+    kl: float
+    simulator_steps: int
+    diverged: tuple[dict[str, float], ...]
+
+    def numbers(self) -> dict[str, float]:
+        """What can be said in a number each."""
+        rounds = {f"discrepancy_{turn}": value for turn, value in enumerate(self.discrepancy)}
+        steps = {"simulator_steps": float(self.simulator_steps), "diverged": float(len(self.diverged))}
+        return {**steps, **rounds, "kl": self.kl}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,31 +106,60 @@ class SimOpt:
         return self.drawn.sample(key, state, n)
 
     def update(self, key: Key[Array, ""], state: Gaussian, feedback: TargetPlay) -> tuple[Gaussian, Metrics]:
-        if feedback.required().policy is None:
-            raise InputError("simopt plays the policy that played the target; give it with the episodes")
-        real = [_seen(episode, 0)[: self.steps] for episode in feedback.episodes]
-        if not all(np.isfinite(part).all() for part in real):
-            raise InputError("simopt: a target episode holds an observation that is not finite; drop that episode")
-        size = np.maximum(np.concatenate(real).std(axis=0), 1e-6)
-        metrics: dict[str, float] = {"adapt/simulator_steps": 0.0, "adapt/diverged": 0.0}
+        state, found = self.search(key, state, feedback)
+        metrics = {f"adapt/{name}": np.asarray(value, np.float32) for name, value in found.numbers().items()}
+        return state, metrics  # pyright: ignore[reportReturnType]
+
+    def search(self, key: Key[Array, ""], state: Gaussian, feedback: TargetPlay) -> tuple[Gaussian, Search]:
+        """Moves the distribution for `rounds` rounds; returns it, and what was found on the way.
+
+        Raises:
+            InputError: for episodes that cannot be used, or without the policy that played them.
+            Fault: where every simulator of a round diverges, with values of their parameters.
+        """
+        real = self.compared(feedback)
+        size = np.maximum(np.concatenate([part.seen for part in real]).std(axis=0), 1e-6)
+        gaps, moves, broken = [], [], []
         for turn in range(self.rounds):
             key_draw, key_play = jax.random.split(jax.random.fold_in(key, turn))
             points = self.drawn.points(key_draw, state, self.samples)
-            simulated = self._play(key_play, feedback, points)
+            simulated = self.play(key_play, feedback, points)
             cost = np.array([self._cost(part, real, 1.0 / size) for part in simulated])
+            cost[~(cost < LARGEST)] = np.inf
+            corners = self._corners(points[np.isinf(cost)])
+            if len(corners) == self.samples:
+                named = "; ".join(", ".join(f"{k} = {v:.4g}" for k, v in corner.items()) for corner in corners[:NAMED])
+                raise Fault(
+                    f"simopt: each of {self.samples} sampled simulators of {self.family.name} diverged within "
+                    f"{self.steps} steps, such as those of {named}; narrow the ranges"
+                )
             mean, covariance, moved = reps.step(points, cost, state.mean, state.covariance, self.bound, self.least)
             state = Gaussian(mean, covariance)
-            finite = cost[np.isfinite(cost)]
-            metrics[f"adapt/discrepancy_{turn}"] = float(finite.mean()) if finite.size else np.inf
-            metrics["adapt/kl"] = max(metrics.get("adapt/kl", 0.0), moved)
-            metrics["adapt/simulator_steps"] += float(self.samples * self.steps)
-            metrics["adapt/diverged"] += float((~np.isfinite(cost)).sum())
-        return state, {name: np.asarray(value, np.float32) for name, value in metrics.items()}  # pyright: ignore
+            gaps.append(float(cost[np.isfinite(cost)].mean()))
+            moves.append(moved)
+            broken += corners
+        return state, Search(tuple(gaps), max(0.0, *moves), self.rounds * self.samples * self.steps, tuple(broken))
 
-    def _play(
+    def compared(self, feedback: TargetPlay) -> list[Beginning]:
+        """Returns how the target's episodes begin, each as changes from its first observation.
+
+        Raises:
+            InputError: for episodes that cannot be used, or without the policy that played them.
+        """
+        if feedback.required().policy is None:
+            raise InputError("simopt plays the policy that played the target; give it with the episodes")
+        begun = beginnings(feedback.episodes, self.family.observation, self.family.action, self.steps)
+        return [part._replace(seen=_changes(part.seen)[: self.steps]) for part in begun if part is not None]
+
+    def _corners(self, points: Float[np.ndarray, "sample p"]) -> list[dict[str, float]]:
+        """Returns the parameters' values at each of some points."""
+        values = self.coordinates.values(points)
+        return [{name: float(values[name][i]) for name in self.coordinates.names} for i in range(len(points))]
+
+    def play(
         self, key: Key[Array, ""], feedback: TargetPlay, points: Float[np.ndarray, "sample p"]
     ) -> list[Float[np.ndarray, "time channel"] | None]:
-        """Plays the first steps of one episode in each sampled simulator; None where it breaks."""
+        """Plays the first steps of one episode in each simulator; changes from its beginning, None where it breaks."""
         tasks, policy, params = self.coordinates.task(self.base, points), feedback.policy, feedback.params
         key_begin, key_play = jax.random.split(key)
         carry = begin(key_begin, self.family, policy, params, tasks, len(points))  # pyright: ignore
@@ -118,18 +173,28 @@ class SimOpt:
             parts.append(_seen(jax.tree.map(lambda x: x[:n], rollout), i)[: self.steps] if sound else None)  # noqa: B023
         return parts
 
-    def _cost(self, simulated: Any, real: list[Any], weight: Float[np.ndarray, " channel"]) -> float:
+    def _cost(self, simulated: Any, real: list[Beginning], weight: Float[np.ndarray, " channel"]) -> float:
+        """The mean discrepancy to the target's episodes, to each for as long as it is known what happened there."""
         if simulated is None:
             return float("inf")
-        apart = [discrepancy(simulated, one, weight, self.absolute, self.squared) for one in real]
+        apart = [
+            discrepancy(
+                simulated if part.over else simulated[: len(part.seen)], part.seen, weight, self.absolute, self.squared
+            )
+            for part in real
+        ]
         return float(np.mean(apart))
 
 
 def _seen(rollout: Rollout, env: int) -> Float[np.ndarray, "time channel"]:
-    """Returns how what was seen in one environment changed from its first observation on, its end included.
+    """Returns what was seen in one environment from its first observation on, its end included, as changes."""
+    obs, after = np.asarray(rollout.obs, np.float64)[:, env], np.asarray(rollout.next_obs, np.float64)[:, env]
+    return _changes(np.concatenate([obs, after[-1:]]).reshape(len(obs) + 1, -1))
+
+
+def _changes(seen: Float[np.ndarray, "time channel"]) -> Float[np.ndarray, "time channel"]:
+    """Returns how what is seen changed since the first observation.
 
     Where an episode begins is chance, and no parameter's doing.
     """
-    obs, after = np.asarray(rollout.obs, np.float64)[:, env], np.asarray(rollout.next_obs, np.float64)[:, env]
-    whole = np.concatenate([obs, after[-1:]]).reshape(len(obs) + 1, -1)
-    return whole - whole[0]
+    return seen - seen[0]

@@ -29,6 +29,7 @@ from headstart.run.target import Target
 from headstart.types import Params, Policy, Rollout, State, TaskDistribution
 
 LEVELS = (0.05, 0.5, 0.95)
+CORNERS = 5  # of those in which the simulator diverged, in the record
 LOUDER = {"as trained": 1.0, "half the noise": 0.5, "twice the noise": 2.0}  # ways of playing, for --excite
 
 
@@ -159,9 +160,9 @@ class AdaptedArm:
         if isinstance(self.method, Posterior):
             cloud, found = self.method.infer(key, episodes)
             return cloud, {"intervals": self.intervals(cloud), **_told(found)}
-        state, metrics = self.method.update(key, belief, latest)
-        numbers = {name.removeprefix("adapt/"): float(value) for name, value in metrics.items()}
-        return state, {"intervals": self.intervals(state), **numbers}
+        state, search = self.method.search(key, belief, latest)
+        corners = list(search.diverged[:CORNERS])
+        return state, {"intervals": self.intervals(state), **search.numbers(), "diverged_at": corners}
 
     def intervals(self, state: Any) -> list[list[float]]:
         """The 5 %, 50 % and 95 % points of each parameter, in its own unit."""

@@ -12,10 +12,11 @@ from headstart.adapt.posterior import Posterior
 from headstart.adapt.randomize import Uniform, preset
 from headstart.adapt.sim_opt import SimOpt
 from headstart.data.collect import begin, collect
-from headstart.errors import InputError
+from headstart.errors import Fault, InputError
 from headstart.experiments.adapted import AdaptedArm
 from headstart.maths.reps import kl_normal
 from headstart.nets.policies import GaussianPolicy
+from headstart.run import strict_json
 from headstart.tasks.catalogue import family
 from headstart.types import Task
 
@@ -92,6 +93,107 @@ def test_bad_input_is_named():
         dataclasses.replace(method, ranges={})
     with pytest.raises(InputError, match="at least 4 samples"):
         dataclasses.replace(method, samples=2)
+
+
+def changed(rollout, **columns):
+    return rollout._replace(**{name: value(np.array(getattr(rollout, name))) for name, value in columns.items()})
+
+
+class TestTargetEpisodes:
+    METHOD = SimOpt(family=HOPPER, ranges=RANGES, base=HOPPER.task(), samples=4, rounds=1, steps=30)
+
+    def refused(self, *episodes):
+        with pytest.raises(InputError) as caught:
+            self.METHOD.update(KEY, self.METHOD.init(KEY), TargetPlay(episodes, POLICY, PARAMS))
+        return str(caught.value)
+
+    def test_missing_steps_are_refused(self):
+        first, second, _ = target()
+        torn = jax.tree.map(lambda x: np.delete(np.asarray(x), slice(5, 8), axis=0), second)
+        assert "target episode 1: there is a gap before step 5" in self.refused(first, torn)
+
+    def test_observations_of_another_size_are_refused(self):
+        (first, *_) = target()
+        narrow = changed(first, obs=lambda x: x[..., :-1], next_obs=lambda x: x[..., :-1])
+        assert "target episode 0: its observations have shape (10,); the simulator's have (11,)" in self.refused(narrow)
+
+    @pytest.mark.parametrize("name", ["obs", "next_obs", "action"])
+    def test_what_is_no_number_is_refused_with_its_step(self, name):
+        def spoilt(x):
+            x[7] = np.nan
+            return x
+
+        (first, *_) = target()
+        assert "target episode 0, step 7" in self.refused(changed(first, **{name: spoilt}))
+
+    def test_episodes_of_which_nothing_is_valid_are_refused(self):
+        (first, *_) = target()
+        assert "no valid step" in self.refused(changed(first, valid=np.zeros_like))
+
+    def test_what_comes_after_a_broken_step_or_a_marked_gap_changes_nothing(self):
+        def cost_of(episode):
+            method, feedback = self.METHOD, TargetPlay((episode,), POLICY, PARAMS)
+            return method.update(KEY, method.init(KEY), feedback)[1]["adapt/discrepancy_0"]
+
+        def from_twelve(x, value):
+            x[12:] = value
+            return x
+
+        (first, *_) = target()
+        broken = changed(first, valid=lambda x: from_twelve(x, False))
+        wild = changed(broken, obs=lambda x: from_twelve(x, 9.0), next_obs=lambda x: from_twelve(x, 9.0))
+        wild = changed(wild, first=lambda x: np.arange(len(x))[:, None] == 12)
+        short = jax.tree.map(lambda x: x[:12], first)
+        cut = changed(short, truncated=lambda x: np.arange(len(x))[:, None] == 11)
+        assert cost_of(broken) == cost_of(wild) == cost_of(cut) != cost_of(first)
+        assert cost_of(short) > cost_of(cut)  # an episode that is over is over; of one that was cut nobody knows
+
+
+class Fragile:
+    """The hopper, of which those with a torso heavier than a limit diverge."""
+
+    observation, action, horizon, name, kind, can_snapshot, dynamics = (
+        getattr(HOPPER, field)
+        for field in ("observation", "action", "horizon", "name", "kind", "can_snapshot", "dynamics")
+    )
+
+    def __init__(self, limit):
+        self.limit = limit
+
+    def start(self, n):
+        return HOPPER.start(n), np.zeros(n)
+
+    def reset(self, seeds, state, tasks, where):
+        mass = np.where(where, tasks.dynamics["mass:torso"], state[1])
+        return HOPPER.reset(seeds, state[0], tasks, where), mass
+
+    def observe(self, state):
+        return HOPPER.observe(state[0])
+
+    def step(self, seeds, state, action, where):
+        outcome = HOPPER.step(seeds, state[0], action, where)
+        return outcome._replace(state=(outcome.state, state[1]), valid=outcome.valid & ~(state[1] > self.limit))
+
+
+class TestSimulatorsThatDiverge:
+    def method(self, limit):
+        return SimOpt(family=Fragile(limit), ranges=RANGES, base=HOPPER.task(), samples=8, rounds=2, steps=10)
+
+    def test_where_all_do_it_is_a_fault_that_names_corners(self):
+        method = self.method(0.01)
+        with pytest.raises(Fault, match=r"each of 8 sampled simulators of hopper diverged.*mass:torso = \d.*narrow"):
+            method.update(KEY, method.init(KEY), TargetPlay(target(), POLICY, PARAMS))
+
+    def test_where_some_do_they_have_no_weight_and_are_written_down(self, tmp_path):
+        method, play = self.method(0.95), TargetPlay(target(), POLICY, PARAMS)
+        arm = AdaptedArm(method, (1,), False, tmp_path / "adaptation-0.json")
+        state, told = arm.told(KEY, method.init(KEY), play, play.episodes)
+        assert 1 <= told["diverged"] < 16 and len(told["diverged_at"]) == min(5, told["diverged"])
+        assert all(corner["mass:torso"] > 0.95 and set(corner) == set(RANGES) for corner in told["diverged_at"])
+        assert np.isfinite(state.mean).all() and strict_json.encode(told)
+        whole, _ = dataclasses.replace(method, family=HOPPER).update(KEY, method.init(KEY), play)
+        torso = method.coordinates.names.index("mass:torso")
+        assert state.mean[torso] < whole.mean[torso]
 
 
 class TestChoosingAMethod:
