@@ -19,9 +19,10 @@ from headstart.adapt.excite import Candidate, excitement, noisier
 from headstart.adapt.feedback import TargetPlay
 from headstart.adapt.held import Held
 from headstart.adapt.identifiability import identifiability
+from headstart.adapt.narrowed import remaining, unidentified
 from headstart.adapt.particles import Cloud
 from headstart.adapt.posterior import Findings, Posterior
-from headstart.adapt.replayed import replays
+from headstart.adapt.replayed import plays, replays
 from headstart.adapt.sim_opt import SimOpt
 from headstart.run import disk, strict_json
 from headstart.run.evaluate import Evaluation
@@ -123,8 +124,7 @@ class AdaptedArm:
             state = yield from pupil.learn(Held(distribution=self.method, state=belief), state, turn)
             practice = Evaluation.of(tuple(episodes)).episode_return
             yield Adapted(k, pupil.params(state), practice, time.monotonic() - begun)
-        if isinstance(self.method, Posterior):
-            record["trajectory"] = replays(key, self.method, belief, episodes[0])
+        record |= self.after(key, belief, feedback, told, episodes[0])
         disk.replace_file(self.path, strict_json.encode(record) + b"\n")
 
     def before(self, key: Key[Array, ""], policy: Policy, params: Params) -> dict[str, Any]:
@@ -149,6 +149,15 @@ class AdaptedArm:
                 said["played"] = max(ways, key=lambda name: said["excitement"][name])
         return said
 
+    def after(
+        self, key: Key[Array, ""], belief: Any, latest: TargetPlay, told: dict[str, Any], first: Rollout
+    ) -> dict[str, Any]:
+        """What simulators of what is believed in the end do, beside what the target did."""
+        if isinstance(self.method, Posterior):
+            return {"trajectory": replays(key, self.method, belief, np.array(told["sensor_noise"]), first)}
+        played = plays(key, self.method, belief, latest)
+        return {} if played is None else {"trajectory": played}
+
     def told(
         self, key: Key[Array, ""], belief: Any, latest: TargetPlay, episodes: tuple[Rollout, ...]
     ) -> tuple[Any, dict[str, Any]]:
@@ -159,10 +168,15 @@ class AdaptedArm:
         """
         if isinstance(self.method, Posterior):
             cloud, found = self.method.infer(key, episodes)
-            return cloud, {"intervals": self.intervals(cloud), **_told(found)}
+            return cloud, {**self.believed(cloud), **_told(found)}
         state, search = self.method.search(key, belief, latest)
         corners = list(search.diverged[:CORNERS])
-        return state, {"intervals": self.intervals(state), **search.numbers(), "diverged_at": corners}
+        return state, {**self.believed(state), **search.numbers(), "diverged_at": corners}
+
+    def believed(self, state: Any) -> dict[str, Any]:
+        """What is believed of each parameter, and which ones are about as unknown as before."""
+        left = remaining(self.method, state)
+        return {"intervals": self.intervals(state), "remaining": left, "unidentified": unidentified(left)}
 
     def intervals(self, state: Any) -> list[list[float]]:
         """The 5 %, 50 % and 95 % points of each parameter, in its own unit."""

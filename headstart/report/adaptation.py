@@ -35,9 +35,10 @@ def read_adaptation(path: Path, notes: dict[str, str]) -> Adaptation | None:
 def _record(value: Any, seed: str) -> Adaptation:
     names = tuple(clean(name, 60) for name in value["parameters"])
     after = [(int(part["shots"]), _intervals(part["intervals"], len(names)), part) for part in value["posteriors"]]
-    replay = value.get("trajectory")
-    if replay is not None:
-        replay = {k: np.array(replay[k], np.float64) for k in ("channels", "measured", "prior", "posterior")}
+    shown = value.get("trajectory") or {}
+    replay = (
+        {k: np.array(shown[k], np.float64) for k in ("channels", "measured", "prior", "posterior")} if shown else None
+    )
     return Adaptation(
         method=clean(value["method"], 40),
         seed=clean(seed, 20),
@@ -50,7 +51,14 @@ def _record(value: Any, seed: str) -> Adaptation:
         remaining={clean(k, 60): float(v) for k, v in value.get("remaining", {}).items() if finite(v) is not None},
         excitement={clean(k, 60): float(v) for k, v in value.get("excitement", {}).items() if finite(v) is not None},
         played=clean(value.get("played", ""), 60),
+        left=tuple(
+            (shots, tuple(clean(name, 60) for name in part["unidentified"]))
+            for shots, _, part in after
+            if "unidentified" in part
+        ),
         replay=replay,
+        replay_way=clean(shown.get("way", "actions"), 20),
+        replay_noise=shown.get("noise") is True,
         rounds=value.get("rounds") is True,
     )
 
@@ -95,7 +103,8 @@ def _strip(axes: Any, found: Adaptation, i: int, spread: Spread | None) -> None:
     axes.set_ylim(-0.5, 0.5)
     axes.margins(x=0.06)
     axes.set_yticks([0], [found.names[i]])
-    axes.tick_params(axis="y", labelcolor=MUTED if found.names[i] in found.unidentified else INK)
+    grey = found.left[-1][1] if found.left else found.unidentified
+    axes.tick_params(axis="y", labelcolor=MUTED if found.names[i] in grey else INK)
     axes.tick_params(axis="x", labelsize=7.5, pad=1, length=2)
     axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter(lambda value, _: number(value))
@@ -140,6 +149,7 @@ def sentences(found: Adaptation) -> str:
         said.append(
             f"Expected, before the first target episode, not to be identified: {', '.join(found.unidentified)}."
         )
+    said += _left(found)
     for shots, told in found.told:
         if told.get("unexplained", 0.0) > 0.0:
             share, power = number(100 * told["unexplained"]), number(told["trust"])
@@ -157,17 +167,70 @@ def sentences(found: Adaptation) -> str:
     return f'<p class="note">{escape(" ".join(said))}</p>'
 
 
+def _left(found: Adaptation) -> list[str]:
+    """Says of what most of the doubt was left after each number of episodes."""
+    said = [
+        f"Not identified after k = {shots}: {', '.join(names)}."
+        if names
+        else f"After k = {shots}, every parameter was narrowed down."
+        for shots, names in found.left
+    ]
+    if not said:
+        return ["Which parameters were as uncertain after the target's episodes as before was not recorded."]
+    said.append(
+        "Not identified is what keeps more than 80 % of the width of its 90 % interval or, of a whole number, of the "
+        "doubt about its most probable value."
+    )
+    if found.method == "simopt":
+        said.append(
+            "SimOpt has no forecast of this, and where simulators differ by chance alone its distribution narrows too: "
+            "that an interval is narrow does not say that it is right."
+        )
+    return said
+
+
+def grey(found: Adaptation) -> str:
+    """Says what a name in grey means."""
+    if found.left:
+        return f"Names in grey were not identified after k = {found.left[-1][0]}."
+    if found.remaining:
+        return "Names in grey were not expected to be identified before the first episode."
+    return ""
+
+
+def bands(found: Adaptation) -> str:
+    """Says what the bands of simulated trajectories are."""
+    if found.replay is None:
+        return ""
+    if found.replay_way == "policy":
+        return (
+            "The policy that played the last target episodes, played in simulators of both distributions, each from a "
+            "beginning of its own and with the noise that its parameters say; measured is the first of these episodes. "
+            "Shown is how much a channel changed since its episode began, which is what the method compares; who fell "
+            "stands still."
+        )
+    seen = (
+        "Both bands are what sensors would show: the prior's with the noise that the ranges say, the posterior's with "
+        "the noise that was estimated, in the first observation too. What no parameter explains is in neither."
+        if found.replay_noise
+        else "The bands are of the dynamics alone, without the sensors' noise, which the measured line has."
+    )
+    return (
+        "The first target episode, and its actions replayed from its first observation in simulators of both "
+        f"distributions. {seen}"
+    )
+
+
 FIGURES = {"posterior": posterior, "replay": replay}
 CAPTIONS = {
     "posterior": (
         "What the target's episodes said about the simulator",
-        "Each line is one parameter on its own axis; names in grey were not expected to be identified.",
+        "Each line is one parameter on its own axis.",
         "This run adapted no simulator.",
     ),
     "replay": (
         "Simulated and measured",
-        "The first target episode, and its actions replayed from its first observation in simulators of both "
-        "distributions; the channels in which these differ most.",
-        "No trajectory was replayed: the method compares observations only.",
+        "The channels in which both distributions differ most.",
+        "No simulated trajectory was recorded.",
     ),
 }

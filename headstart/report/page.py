@@ -208,8 +208,9 @@ def _adaptation(run: RunContents, figures: dict[str, str]) -> str:
     if run.adaptation is None:
         note = run.notes.get("adaptation")
         return section(CAPTIONS["posterior"][0], missing(note)) if note else ""
-    body = adaptation.sentences(run.adaptation) + _figure("posterior", figures, heading=False)
-    return section(CAPTIONS["posterior"][0], body) + _figure("replay", figures)
+    found = run.adaptation
+    body = adaptation.sentences(found) + _figure("posterior", figures, adaptation.grey(found), heading=False)
+    return section(CAPTIONS["posterior"][0], body) + _figure("replay", figures, adaptation.bands(found))
 
 
 def _film(run: RunContents) -> str:

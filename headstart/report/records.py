@@ -96,7 +96,11 @@ class Adaptation:
         remaining: expected deviation of each after the episodes, over that before.
         excitement: of each way of playing, in nats an episode.
         played: the way that was chosen.
+        left: parameters of which most of the doubt was left after each number of target episodes; empty in records of
+            before.
         replay: a measured trajectory and bands of simulated ones.
+        replay_way: what was simulated: the target's actions, or its policy.
+        replay_noise: whether the bands hold the sensors' noise; in records of before, they do not.
         rounds: whether the policy adapted to the episodes before played the next ones; before, the source played all.
     """
 
@@ -112,7 +116,10 @@ class Adaptation:
     excitement: Mapping[str, float]
     played: str = ""
     rounds: bool = False
+    left: tuple[tuple[int, tuple[str, ...]], ...] = ()
     replay: Mapping[str, np.ndarray] | None = None
+    replay_way: str = "actions"
+    replay_noise: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,19 +18,28 @@ SMALL = Scale(
     evaluation_episodes=3,
     experience_steps=1_024,
 )
-WORDS = ["transfer", "--source", "hopper", "--size", "tiny", "--randomize", "mild", "--adapt", "posterior"]
+WORDS = ["transfer", "--source", "hopper", "--size", "tiny", "--randomize", "mild"]
+
+
+def run(folder, *words):
+    before = SCALES["tiny"]
+    SCALES["tiny"] = SMALL
+    try:
+        assert main([*WORDS, *words, "--out", str(folder)]) == 0
+    finally:
+        SCALES["tiny"] = before
+    return folder
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "adapted"
-    before = SCALES["tiny"]
-    SCALES["tiny"] = SMALL
-    try:
-        assert main([*WORDS, "--shots", "0,1", "--excite", "--out", str(folder)]) == 0
-    finally:
-        SCALES["tiny"] = before
-    return folder
+    return run(folder, "--adapt", "posterior", "--shots", "0,1", "--excite")
+
+
+@pytest.fixture(scope="module")
+def by_observations(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("runs") / "simopt", "--adapt", "simopt", "--shots", "1")
 
 
 def test_the_adapted_arm_has_an_entry_for_every_k_and_pays_for_it(whole):
@@ -54,6 +63,37 @@ def test_the_page_shows_prior_posterior_and_trajectories(whole):
     for title in ("What the target&#x27;s episodes said about the simulator", "Simulated and measured"):
         assert title in page
     assert (whole / "posterior.png").stat().st_size > 10_000 and (whole / "replay.png").stat().st_size > 10_000
+
+
+def test_what_is_left_unknown_is_in_the_record_and_on_the_page(whole):
+    record, page = json.loads((whole / "adaptation-0.json").read_text()), (whole / "report.html").read_text()
+    last = record["posteriors"][-1]
+    assert set(last["remaining"]) == set(record["parameters"]) - {"noise:observation"}  # mild knows the noise
+    assert last["unidentified"] == [name for name, left in last["remaining"].items() if left > 0.8]
+    assert "delay:action" not in last["unidentified"] and last["unidentified"]
+    assert f"Not identified after k = 1: {', '.join(last['unidentified'])}." in page
+    assert "Names in grey were not identified after k = 1." in page and "with the noise that was estimated" in page
+
+
+class TestSimOptToItsEnd:
+    def test_the_adapted_arm_is_there_and_the_record_is_whole(self, by_observations):
+        (arm,) = (arm for arm in read_summary(by_observations / "summary.json").arms if arm.method == "adapted")
+        assert (arm.shots, arm.adaptation_episodes) == (1, 1) and np.isfinite(arm.iqm)
+        record = json.loads((by_observations / "adaptation-0.json").read_text())
+        (part,) = record["posteriors"]
+        assert record["method"] == "simopt" and part["diverged"] == len(part["diverged_at"]) == 0
+        assert part["unidentified"] == [name for name, left in part["remaining"].items() if left > 0.8]
+        shown = record["trajectory"]
+        assert np.shape(shown["measured"])[0] == 6 and np.shape(shown["prior"]) == (2, *np.shape(shown["measured"]))
+
+    def test_the_page_says_what_is_left_unknown_and_shows_simulated_beside_measured(self, by_observations):
+        page = (by_observations / "report.html").read_text()
+        (part,) = json.loads((by_observations / "adaptation-0.json").read_text())["posteriors"]
+        assert part["unidentified"] and f"Not identified after k = 1: {', '.join(part['unidentified'])}." in page
+        assert "SimOpt has no forecast" in page and "not expected to be identified" not in page
+        assert "Simulated and measured" in page and "which is what the method compares" in page
+        assert "No simulated trajectory" not in page
+        assert (by_observations / "replay.png").stat().st_size > 10_000
 
 
 def test_the_page_gives_all_three_splits_of_both_sources(whole):
