@@ -61,5 +61,7 @@ def revealed(study: HeadStart, target: str) -> dict[str, float] | None:
     named: dict[str, Any] = {f"mass:{body}": change.mass for body in about.bodies}
     kinds = {"friction": change.friction, "damping": change.damping, "gear": change.strength}
     named |= {name: kinds[name.partition(":")[0]] for name in study.source.dynamics if name.partition(":")[0] in kinds}
+    # all geoms' friction was changed, so the floor's; a foot's own multiplies it, and its product alone is known
+    named = {name: v for name, v in named.items() if not name.startswith("friction:") or name == "friction:floor"}
     named["delay:action"] = change.delay
     return {name: float(value) for name, value in named.items() if name in study.source.dynamics}

@@ -4,6 +4,7 @@ Source: Packer et al. 2018 (arXiv 1810.12282); lecture slide "Domain randomizati
 """
 
 import dataclasses
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,20 @@ import jax
 from jaxtyping import Array, Key
 
 from headstart.adapt.randomize import Uniform
-from headstart.adapt.splits import split
+from headstart.adapt.splits import Outside
 from headstart.errors import InputError
 from headstart.run import disk, strict_json
 from headstart.run.evaluate import evaluate
-from headstart.types import Params, Policy, TaskFamily
+from headstart.tasks.fixed import Fixed
+from headstart.types import Params, Policy, TaskDistribution, TaskFamily
+
+NOTHING_OUTSIDE = "no parameter has a legal value outside its range"
 
 
 def on_splits(
     key: Key[Array, ""], family: TaskFamily, policy: Policy, params: Params, trained: Uniform, episodes: int
 ) -> dict[str, list[float]]:
-    """Evaluates the greedy policy on each split; none where nothing varies or nothing lies outside.
+    """Evaluates the greedy policy on each split that there is: see `splits_of`.
 
     Args:
         key: the same for two policies that are compared: they then meet the same tasks.
@@ -34,11 +38,7 @@ def on_splits(
     Returns:
         Returns of the episodes by split.
     """
-    ranges = {drawn.parameter.name: (drawn.low, drawn.high) for drawn in trained.drawn}
-    try:
-        parts = split(family.dynamics, ranges, trained.base)
-    except InputError:
-        return {}
+    parts = splits_of(family, trained)
     greedy: Any = dataclasses.replace(policy, deterministic=True)  # pyright: ignore[reportArgumentType]
     found = {}
     for number, (name, distribution) in enumerate(parts.items()):
@@ -49,7 +49,22 @@ def on_splits(
     return found
 
 
+def splits_of(family: TaskFamily, trained: Uniform) -> dict[str, TaskDistribution]:
+    """Returns the distributions of `split`: none where nothing varies, no extrapolation where nothing lies outside."""
+    ranges = {drawn.parameter.name: (drawn.low, drawn.high) for drawn in trained.drawn}
+    varied = {name: (low, high) for name, (low, high) in ranges.items() if high > low}
+    if not varied:
+        return {}
+    inside = Uniform(space=family.dynamics, ranges=ranges, base=trained.base)
+    parts: dict[str, TaskDistribution] = {"default": Fixed(task=trained.base), "interpolation": inside}
+    with suppress(InputError):  # ranges that were trained on are legal: if they are refused, they leave nothing outside
+        parts["extrapolation"] = Outside(space=family.dynamics, ranges=varied, base=trained.base)
+    return parts
+
+
 def write_splits(path: Path, kind: str, seed: int, found: dict[str, list[float]]) -> None:
     """Writes what was found where the report looks for it."""
     value = {"format": 1, "source": kind, "seed": seed, "returns": found}
+    if found and "extrapolation" not in found:
+        value["without"] = {"extrapolation": NOTHING_OUTSIDE}
     disk.replace_file(path / f"splits-{kind}-{seed}.json", strict_json.encode(value) + b"\n")

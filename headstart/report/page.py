@@ -15,7 +15,7 @@ from headstart.report.numbers import interval, number, seconds
 from headstart.report.plots import FIGURES
 from headstart.report.records import RunContents
 from headstart.report.sheet import SHEET
-from headstart.report.splits import read_splits, splits_table
+from headstart.report.splits import read_reasons, read_splits, splits_table
 from headstart.report.style import to_svg, write_png
 from headstart.report.table import LEGEND, html_table
 from headstart.report.worth import worth
@@ -201,7 +201,7 @@ def _diagnosis(run: RunContents, figures: dict[str, str]) -> str:
 
 def _splits(run: RunContents) -> str:
     found = read_splits(run.path)
-    return section("On other dynamics, in simulation", splits_table(found)) if found else ""
+    return section("On other dynamics, in simulation", splits_table(found, read_reasons(run.path))) if found else ""
 
 
 def _adaptation(run: RunContents, figures: dict[str, str]) -> str:

@@ -26,16 +26,32 @@ def read_splits(path: Path) -> dict[str, dict[str, list[float]]]:
 
 
 def _returns(value: Any) -> tuple[str, dict[str, list[Any]]]:
-    return clean(value["source"], 40), {name: list(value["returns"][name]) for name in NAMES}
+    there = [name for name in NAMES if name not in _without(value)]
+    return clean(value["source"], 40), {name: list(value["returns"][name]) for name in there}
 
 
-def splits_table(found: dict[str, dict[str, list[float]]]) -> str:
-    """Renders interquartile means over seeds with their intervals."""
+def _without(value: Any) -> dict[str, Any]:
+    return dict(value["without"]) if "without" in value else {}
+
+
+def read_reasons(path: Path) -> list[str]:
+    """Says why a split is not there, a sentence each."""
+    said: set[str] = set()
+    for parts in undamaged(path, "splits-*.json", _without):
+        said |= {f"Nothing {NAMES[name]}: {clean(why, 120)}." for name, why in parts.items() if name in NAMES}
+    return sorted(said)
+
+
+def splits_table(found: dict[str, dict[str, list[float]]], reasons: list[str]) -> str:
+    """Renders interquartile means over seeds with their intervals, and why something is missing."""
     head = "".join(f"<th>{escape(name)}</th>" for name in NAMES.values())
     lines = []
     for kind, parts in found.items():
         cells = []
         for name in NAMES:
+            if name not in parts:
+                cells.append("<td>—</td>")
+                continue
             spread = summarize(np.array(parts[name]))
             cells.append(f"<td>{number(spread['iqm'])} [{number(spread['low'])}, {number(spread['high'])}]</td>")
         lines.append(f'<tr><th scope="row">{escape(kind)}</th>{"".join(cells)}</tr>')
@@ -43,5 +59,6 @@ def splits_table(found: dict[str, dict[str, list[float]]]) -> str:
         "Return in the source's own simulator, of which nothing is spent: on its plain dynamics, on dynamics from the "
         "ranges that the randomized source trained on, and on dynamics beside every one of these ranges, half as wide."
     )
+    note = " ".join([note, *reasons])
     table = f'<table class="worth"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     return f'<div class="wide">{table}</div><p class="note">{escape(note)}</p>'
