@@ -27,16 +27,15 @@ def transfer():
 
 
 def default_seeds():
-    """Says what the command finds as it stands, with fewer seeds: here, and on a processor that rounds otherwise."""
-    found, elsewhere = result("transfer_hopper.json"), result("transfer_hopper_other_processor.json")
+    """Says what the command finds as it stands, with fewer seeds."""
+    found = result("transfer_hopper.json")
     whole, same = result("footprint.json"), "--deterministic" in found["extra"]["command"]
     return (
         f"As it stands the command has {len(found['seeds'])} seeds and takes {minutes(found)} on the same machine "
         f"(with start, film and page, and nothing compiled yet: {whole['seconds'] / 60:.1f} minutes, "
         f"{whole['peak_bytes'] / 2**30:.2f} GiB at the most, [footprint](results/footprint.json)). So few are one draw "
         f"of many: zero-shot {at_zero(found)} ([transfer_hopper](results/transfer_hopper.json)"
-        f"{', `--deterministic`' * same}), and on a processor of another kind, which rounds otherwise, "
-        f"{at_zero(elsewhere)} ([transfer_hopper_other_processor](results/transfer_hopper_other_processor.json)). On "
+        f"{', `--deterministic`' * same}); a processor of another kind rounds otherwise, and is another draw. On "
         "processors of one kind `--deterministic` repeats every digit."
     )
 
