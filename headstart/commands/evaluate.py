@@ -10,11 +10,13 @@ from rich.console import Console
 from headstart.adapt.ranges import read_ranges
 from headstart.commands.compiled import arithmetic
 from headstart.commands.diagnosing import diagnosis_lines
+from headstart.commands.diverging import broken_line
 from headstart.commands.settings import distribution_of, learner_of, policy_of
 from headstart.errors import InputError
 from headstart.maths.statistics import bootstrap_interval
 from headstart.options import Evaluate
 from headstart.run import bundle, strict_json
+from headstart.run.diverged import ranges_of
 from headstart.run.evaluate import evaluate
 from headstart.tasks import catalogue
 from headstart.tasks.gymnasium_world import GymnasiumFamily
@@ -36,7 +38,8 @@ def run(options: Evaluate) -> int:
     if options.adapter is not None and world.kind == "host":
         world = adapted(world, home, read_adapter(options.adapter))
     require_same_spaces(home, world)
-    tasks = tasks_of(options, read_ranges(options.randomize, ("none", "own")), own)
+    randomize = read_ranges(options.randomize, ("none", "own"))
+    tasks = tasks_of(options, randomize, own)
     greedy = dataclasses.replace(policy, deterministic=True)
     key, asked = jax.random.key(options.seed), options.randomize != "none"
     result = evaluate(key, world, greedy, params, tasks, options.episodes, randomized=asked)
@@ -49,6 +52,10 @@ def run(options: Evaluate) -> int:
         highlight=False,
         soft_wrap=True,
     )
+    if result.broke:
+        ranges = ranges_of(distribution_of(randomize, own)) if tasks.dynamics else {}
+        said = broken_line(result, tasks, own.dynamics, ranges)
+        console.print(said, highlight=False, soft_wrap=True, markup=False)
     for line in diagnosis_lines(jax.random.key(options.seed), home, policy, params):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     return 0
@@ -63,19 +70,33 @@ def tasks_of(options: Evaluate, randomize: str, world: Any) -> Task:
     if isinstance(world, GymnasiumFamily):
         if randomize not in ("none", "own"):
             raise InputError(f"--randomize {options.randomize}: the dynamics of {world.name!r} cannot be set")
-        changing = changing_dynamics(world.source, dict(world.arguments)) if randomize == "none" else []
-        if changing:
-            named = ", ".join(changing[:4])
-            raise InputError(
-                f"--target {options.target}: changes its own dynamics from episode to episode ({named}); turn that off "
-                "in it, or ask for it by --randomize own"
-            )
+        if randomize == "none":
+            require_constant(world, f"--target {options.target}", ", or ask for it by --randomize own")
         return world.task()
     if randomize == "own":
         raise InputError(f"--randomize own: {world.name!r} has no randomization of its own; name a preset")
     distribution: Any = distribution_of(randomize, world)
     key = jax.random.key(options.seed)
     return distribution.sample(key, distribution.init(key), options.episodes)
+
+
+def require_constant(world: GymnasiumFamily, option: str, otherwise: str = "") -> None:
+    """Refuses a target that changes its own dynamics from episode to episode.
+
+    Args:
+        world: the target.
+        option: by which it was named.
+        otherwise: what else can be done than to turn that off.
+
+    Raises:
+        InputError: it does; with the names of what changes.
+    """
+    changing = changing_dynamics(world.source, dict(world.arguments))
+    if changing:
+        named = ", ".join(changing[:4])
+        raise InputError(
+            f"{option}: changes its own dynamics from episode to episode ({named}); turn that off in it{otherwise}"
+        )
 
 
 def policy_of_run(folder: Any, option: str, said: str | None) -> tuple[TaskFamily, Any, Any]:

@@ -112,6 +112,20 @@ class Findings:
                 rows = tuple(tuple(map(float, practice[:points])) for practice in last.values())
                 yield summary.Curve(method=method, episodes=tuple(range(1, points + 1)), per_seed=rows)
 
+    def broken(self) -> list[dict[str, Any]]:
+        """Says whose evaluation episodes the target broke in, and in how many."""
+        return [
+            {
+                "method": found.method,
+                "shots": found.shots,
+                "seed": found.seed,
+                "broken": found.shot.broken,
+                "episodes": len(found.shot.returns),
+            }
+            for found in self.scored
+            if found.shot.broken
+        ]
+
     def rows(self) -> list[Arm]:
         """Returns the arms as the table on the terminal wants them."""
         return [Arm(arm.method, arm.shots, arm.iqm, arm.low, arm.high, arm.per_seed) for arm in self.arms()]
@@ -134,7 +148,8 @@ class Findings:
                 "lost_episodes": sum(lost.values()),  # begun on the target and cut by a crash, none of them learnt from
                 "command": command_line({"command": "transfer", "settings": self.settings}),
                 "wall_seconds": round(wall_seconds, 1),  # of this attempt
-            },
+            }
+            | ({"broken": broken} if (broken := self.broken()) else {}),
         )
 
 
@@ -148,10 +163,12 @@ def plain(found: Scored) -> dict[str, Any]:
         "practice": [float(value) for value in found.shot.practice],
         "wall_seconds": found.shot.wall_seconds,
         "counts": list(found.counts),
+        "broken": found.shot.broken,
     }
 
 
 def scored_of(row: dict[str, Any]) -> Scored:
     """Reads what `plain` wrote."""
-    shot = Shot(row["shots"], np.array(row["returns"]), np.array(row["practice"]), None, row["wall_seconds"])
+    returns, practice, broken = np.array(row["returns"]), np.array(row["practice"]), row.get("broken", 0)
+    shot = Shot(row["shots"], returns, practice, None, row["wall_seconds"], broken)
     return Scored(row["seed"], row["method"], row["shots"], shot, Counts(*row["counts"]))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from headstart.commands.compiled import arithmetic
+from headstart.commands.diverging import cases_before, keep_diverged, tell_diverged
 from headstart.commands.folders import new_folder
 from headstart.commands.settings import (
     OFF_POLICY,
@@ -27,6 +28,7 @@ from headstart.commands.train_many import Standings, begin_many, go_on_many, see
 from headstart.errors import InputError
 from headstart.options import Train
 from headstart.run import bundle, checkpoint, episodes, lock
+from headstart.run.diverged import with_cases
 from headstart.run.metrics import TensorBoard, Writer
 from headstart.run.record import RunFolder, create_run, read_config, versions
 from headstart.run.signals import stoppable
@@ -95,10 +97,10 @@ def go_on(sitting: Sitting, standing: Standing | Standings, length: int) -> int:
     logger = closing(TensorBoard(folder.path / "tensorboard", first))  # interrupted too, or its thread stays
     with Writer(folder.metrics, length=length) as writer, bar, logger as board:
         task = bar.add_task("", total=total, note="")
-        spoken, saved = 0.0, first
+        spoken, saved, cases = 0.0, first, cases_before(sitting, [standing.episodes])
         for progress in train(training, standing.run, total):
             standing = Standing(progress.run, episodes.track(standing.episodes, progress.rollout))
-            step = int(progress.run.env_steps)
+            cases, step = with_cases(cases, progress.rollout), int(progress.run.env_steps)
             fps = (step - first) / (time.monotonic() - began)
             row = {**episodes.metrics(standing.episodes), **numbers(progress.metrics)}
             timed = {**row, "time/fps": fps}
@@ -112,12 +114,15 @@ def go_on(sitting: Sitting, standing: Standing | Standings, length: int) -> int:
             if step - saved >= settings["checkpoint_every"] or sitting.stop.requested:
                 board.flush()
                 save(sitting, standing, writer)
+                keep_diverged(sitting, [standing.episodes], cases)
                 saved = step
                 leave(sitting, console)
         board.flush()
+        keep_diverged(sitting, [standing.episodes], cases)
         finish(sitting, standing, writer)
     said = f"{folder.path}: {int(standing.run.env_steps):,} steps, {note_of(standing)}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)
+    tell_diverged(console, folder.path)
     return 0
 
 

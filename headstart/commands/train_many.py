@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Array
 from rich.console import Console
 
+from headstart.commands.diverging import cases_before, keep_diverged, tell_diverged
 from headstart.commands.settings import policy_description
 from headstart.commands.sitting import SPOKEN_SECONDS, Sitting, leave, save
 from headstart.maths.statistics import bootstrap_interval
 from headstart.run import bundle, checkpoint, episodes
+from headstart.run.diverged import with_cases
 from headstart.run.many import seed_of, start_many, train_many
 from headstart.run.metrics import Writer
 from headstart.run.train import Run, Training
@@ -45,7 +47,7 @@ def go_on_many(sitting: Sitting, standing: Standings, length: int) -> int:
     folder, settings, console = sitting.folder, sitting.settings, Console()
     leave(sitting, console)
     total, first, began, spoken = settings["steps"], int(standing.run.env_steps[0]), time.monotonic(), 0.0
-    seeds, saved = seeds_of(sitting.config), first
+    seeds, saved, cases = seeds_of(sitting.config), first, cases_before(sitting, standing.episodes)
     with Writer(folder.metrics, length=length) as writer:
         for progress in train_many(sitting.training, standing.run, total):
             rollouts, metrics = jax.device_get((progress.rollout, progress.metrics))
@@ -53,6 +55,7 @@ def go_on_many(sitting: Sitting, standing: Standings, length: int) -> int:
             standing, step = Standings(progress.run, seen), int(progress.run.env_steps[0])
             fps = len(seeds) * (step - first) / (time.monotonic() - began)
             for i, seed in enumerate(seeds):
+                cases = with_cases(cases, seed_of(rollouts, i))
                 row = {"seed": seed, **episodes.metrics(seen[i]), **seed_of(metrics, i)}
                 writer.append(step, row if settings["deterministic"] else {**row, "time/fps": fps})
             if time.monotonic() - spoken > SPOKEN_SECONDS:
@@ -61,10 +64,12 @@ def go_on_many(sitting: Sitting, standing: Standings, length: int) -> int:
                 console.print(note, highlight=False)
             if step - saved >= settings["checkpoint_every"] or sitting.stop.requested:
                 save(sitting, standing, writer)
+                keep_diverged(sitting, standing.episodes, cases)
                 saved = step
                 leave(sitting, console)
         if int(standing.run.env_steps[0]) not in checkpoint.steps(folder.checkpoints):
             save(sitting, standing, writer)
+        keep_diverged(sitting, standing.episodes, cases)
     description = policy_description(settings["learner"]) | {"family": settings["family"]}
     learner = sitting.training.learner
     for i, seed in enumerate(seeds):
@@ -74,6 +79,7 @@ def go_on_many(sitting: Sitting, standing: Standings, length: int) -> int:
         bundle.save(place, learner.policy, params, sitting.training.family.observation, description)
     said = f"{folder.path}: {len(seeds)} seeds, {int(standing.run.env_steps[0]):,} steps each, {note_of(standing)}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)
+    tell_diverged(console, folder.path)
     return 0
 
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from headstart.adapt.methods import adaptation
 from headstart.adapt.ranges import randomization, read_ranges
 from headstart.commands.compiled import arithmetic
-from headstart.commands.evaluate import policy_of_run
+from headstart.commands.diverging import tell_diverged
+from headstart.commands.evaluate import policy_of_run, require_constant
 from headstart.commands.findings import Findings
 from headstart.commands.folders import new_folder
 from headstart.commands.progress import Display
@@ -87,6 +88,7 @@ def carry_out(plan: "Plan") -> int:
         console.print(f"no film: {problem}", highlight=False, soft_wrap=True)
     for line in diagnosis_lines(folder.path):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    tell_diverged(console, folder.path)
     console.print(f"\n{write_report(folder.path)}", highlight=False, soft_wrap=True)
     return 0
 
@@ -171,6 +173,8 @@ class Plan:
                 raise InputError(f"--memory {settings['memory']}: the policy of --from {settings['from']} has {memory}")
             words = str(bundle.describe(Path(settings["from"])).get("family"))
             settings = {**settings, "source": words, "memory": memory}
+        if attempt == 1:  # a study that has begun goes on as it began
+            require_constant(there, f"--target {settings['target']}")
         if settings.get("adapter"):
             there = adapted(there, source, settings["adapter"])
         require_same_spaces(source, there)

@@ -33,6 +33,7 @@ from headstart.experiments.sources import SOURCE, Kind, key_of, kinds_of, recall
 from headstart.learn.on_policy import discount_for, on_policy, pieces_for
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
+from headstart.run.diverged import Cases, ranges_of, with_cases, write_diverged
 from headstart.run.evaluate import Evaluation
 from headstart.run.ledger import Counts, Ledger
 from headstart.run.tape import Tape
@@ -314,8 +315,8 @@ class HeadStart:
             played = target.run(
                 key_of(seed, "evaluation"), greedy, found.params, self.scale.evaluation_episodes, "evaluation"
             )
-            returns = Evaluation.of(played).episode_return
-            shot = Shot(found.shots, returns, found.practice, found.params, found.wall_seconds)
+            returns, _, _ = worth = Evaluation.of(played)
+            shot = Shot(found.shots, returns, found.practice, found.params, found.wall_seconds, worth.broke)
             yield Scored(seed, "adapted", found.shots, shot, used())
 
     def oracle(self, seed: int, state: State) -> Iterator[Finding]:
@@ -353,12 +354,16 @@ class HeadStart:
         run, seen = training.start(key, state), episodes.start(training.envs)
         if carry is not None:
             run = run._replace(carry=carry)
-        began = time.monotonic()
+        began, cases = time.monotonic(), Cases()
         for progress in train(training, run, env_steps):
+            cases = with_cases(cases, progress.rollout)
             run, seen = progress.run, episodes.track(seen, progress.rollout)
             rate = float(run.env_steps) / (time.monotonic() - began)
             mean = episodes.metrics(seen).get("rollout/ep_rew_mean", 0.0)
             yield Learning(seed, name, int(run.env_steps), env_steps, mean, rate)
+        file = self.folder / f"diverged-{name}-{seed}{f'-{turn}' if turn else ''}.json"
+        space, ranges = training.family.dynamics, ranges_of(training.distribution) or ranges_of(self.randomized)
+        write_diverged(file, [seen], cases, space, ranges, name, seed)
         return run, seen
 
     def meet(self, seed: int, method: str, state: State | None, shots: tuple[int, ...]) -> Iterator[Scored]:

@@ -15,7 +15,7 @@ from headstart.adapt.randomize import Uniform
 from headstart.adapt.splits import Outside
 from headstart.errors import InputError
 from headstart.run import disk, strict_json
-from headstart.run.evaluate import evaluate
+from headstart.run.evaluate import Evaluation, evaluate
 from headstart.tasks.fixed import Fixed
 from headstart.types import Params, Policy, TaskDistribution, TaskFamily
 
@@ -24,7 +24,7 @@ NOTHING_OUTSIDE = "no parameter has a legal value outside its range"
 
 def on_splits(
     key: Key[Array, ""], family: TaskFamily, policy: Policy, params: Params, trained: Uniform, episodes: int
-) -> dict[str, list[float]]:
+) -> dict[str, Evaluation]:
     """Evaluates the greedy policy on each split that there is: see `splits_of`.
 
     Args:
@@ -36,7 +36,7 @@ def on_splits(
         episodes: on each split, each of a task of its own.
 
     Returns:
-        Returns of the episodes by split.
+        What the episodes were worth, by split.
     """
     parts = splits_of(family, trained)
     greedy: Any = dataclasses.replace(policy, deterministic=True)  # pyright: ignore[reportArgumentType]
@@ -44,8 +44,7 @@ def on_splits(
     for number, (name, distribution) in enumerate(parts.items()):
         key_tasks, key_play = jax.random.split(jax.random.fold_in(key, number))
         tasks = distribution.sample(key_tasks, distribution.init(key_tasks), episodes)
-        worth = evaluate(key_play, family, greedy, params, tasks, episodes, randomized=True)
-        found[name] = [float(value) for value in worth.episode_return]
+        found[name] = evaluate(key_play, family, greedy, params, tasks, episodes, randomized=True)
     return found
 
 
@@ -62,9 +61,12 @@ def splits_of(family: TaskFamily, trained: Uniform) -> dict[str, TaskDistributio
     return parts
 
 
-def write_splits(path: Path, kind: str, seed: int, found: dict[str, list[float]]) -> None:
-    """Writes what was found where the report looks for it."""
-    value = {"format": 1, "source": kind, "seed": seed, "returns": found}
+def write_splits(path: Path, kind: str, seed: int, found: dict[str, Evaluation]) -> None:
+    """Writes what was found where the report looks for it, and in how many episodes of a split the simulator broke."""
+    returns = {name: [float(value) for value in worth.episode_return] for name, worth in found.items()}
+    value: dict[str, Any] = {"format": 1, "source": kind, "seed": seed, "returns": returns}
     if found and "extrapolation" not in found:
         value["without"] = {"extrapolation": NOTHING_OUTSIDE}
+    broken = {name: worth.broke for name, worth in found.items() if worth.broke}
+    value |= {"broken": broken} if broken else {}
     disk.replace_file(path / f"splits-{kind}-{seed}.json", strict_json.encode(value) + b"\n")

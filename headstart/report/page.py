@@ -10,6 +10,7 @@ from pathlib import Path
 from headstart.errors import Fault
 from headstart.report import adaptation, diagnosis
 from headstart.report.claim import caution, claim
+from headstart.report.diverged import diverged_part, read_broken, read_diverged
 from headstart.report.folder import read_run
 from headstart.report.numbers import interval, number, seconds
 from headstart.report.plots import FIGURES
@@ -91,6 +92,7 @@ def render_page(run: RunContents, figures: dict[str, str]) -> str:
         _adaptation(run, figures),
         _figure("dynamics", figures, run.notes.get("target", "")),
         _figure("training", figures, run.notes.get("metrics.jsonl", "")),
+        _diverged(run),
         _ledger(run, figures),
         _about(run),
     ]
@@ -202,6 +204,11 @@ def _diagnosis(run: RunContents, figures: dict[str, str]) -> str:
 def _splits(run: RunContents) -> str:
     found = read_splits(run.path)
     return section("On other dynamics, in simulation", splits_table(found, read_reasons(run.path))) if found else ""
+
+
+def _diverged(run: RunContents) -> str:
+    told, broken = read_diverged(run.path), read_broken(run.path)
+    return section("Where the simulator diverged", diverged_part(told, broken)) if told or broken else ""
 
 
 def _adaptation(run: RunContents, figures: dict[str, str]) -> str:

@@ -23,6 +23,11 @@ class Evaluation(NamedTuple):
     length: Int[np.ndarray, " episode"]
     broken: Int[np.ndarray, " episode"]
 
+    @property
+    def broke(self) -> int:
+        """How many episodes the world broke in; each ended there, and its return is that of the steps before."""
+        return int(np.sum(self.broken > 0))
+
     @classmethod
     def of(cls, episodes: tuple[Rollout, ...]) -> "Evaluation":
         """Sums up whole episodes, as `play` returns them."""

@@ -72,9 +72,9 @@ def looked(source: str, arguments: dict[str, Any]) -> list[str]:
     changing: dict[str, None] = {}
     for copy in range(2):
         env = build(source, arguments)
-        if not isinstance(env, gymnasium.Env):
+        if not isinstance(env, gymnasium.Env) or not constants(env.unwrapped):
             env.close()
-            return []
+            return []  # not reset, which on a real machine would cost something and tell nothing
         for seed in range(RESETS):
             env.reset(seed=RESETS * copy + seed)
             now = constants(env.unwrapped)

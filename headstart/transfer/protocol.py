@@ -33,6 +33,7 @@ class Shot(NamedTuple):
         practice: returns of the adaptation episodes so far, in order.
         params: the policy's parameters at this point.
         wall_seconds: spent on adapting, evaluation left out.
+        broken: evaluation episodes in which the target broke.
     """
 
     shots: int
@@ -40,6 +41,7 @@ class Shot(NamedTuple):
     practice: Float[np.ndarray, " shot"]
     params: Params
     wall_seconds: float
+    broken: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,4 +98,5 @@ class FewShot:
                 state, _ = tuning.learn(key_learn, state, episodes)
             wall += time.monotonic() - begun
             played = target.run(key_evaluate, greedy, tuning.params(state), self.evaluation_episodes, "evaluation")
-            yield Shot(shots, Evaluation.of(played).episode_return, np.array(practice), tuning.params(state), wall)
+            worth = Evaluation.of(played)
+            yield Shot(shots, worth.episode_return, np.array(practice), tuning.params(state), wall, worth.broke)
