@@ -108,6 +108,10 @@ class Evaluate:
     """How many."""
     seed: int = 0
     """Of the episodes."""
+    manifests: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder for a manifest of each episode: all that it takes to play that one again, alone."""
+    replay: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A manifest: play its episode again, and say whether it comes out the same to the bit."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,15 @@ from headstart.adapt.ranges import read_ranges
 from headstart.commands.compiled import arithmetic
 from headstart.commands.diagnosing import diagnosis_lines
 from headstart.commands.diverging import broken_line
+from headstart.commands.replaying import replay, require_manifests, write_manifests
 from headstart.commands.settings import distribution_of, learner_of, policy_of
+from headstart.data.collect import play
 from headstart.errors import InputError
 from headstart.maths.statistics import bootstrap_interval
 from headstart.options import Evaluate
 from headstart.run import bundle, strict_json
 from headstart.run.diverged import ranges_of
-from headstart.run.evaluate import evaluate
+from headstart.run.evaluate import Evaluation, require_plain
 from headstart.tasks import catalogue
 from headstart.tasks.gymnasium_world import GymnasiumFamily
 from headstart.tasks.own_randomness import changing_dynamics
@@ -28,7 +30,7 @@ from headstart.types import Task, TaskFamily
 
 
 def run(options: Evaluate) -> int:
-    """Plays the episodes, prints the return and its interval."""
+    """Plays the episodes, prints the return and its interval; or plays one episode of a manifest again."""
     arithmetic()
     if options.episodes < 1:
         raise InputError(f"--episodes {options.episodes}: at least 1 is needed")
@@ -38,12 +40,19 @@ def run(options: Evaluate) -> int:
     if options.adapter is not None and world.kind == "host":
         world = adapted(world, home, read_adapter(options.adapter))
     require_same_spaces(home, world)
+    if options.replay is not None:
+        return replay(options, world, params)
     randomize = read_ranges(options.randomize, ("none", "own"))
     tasks = tasks_of(options, randomize, own)
     greedy = dataclasses.replace(policy, deterministic=True)
-    key, asked = jax.random.key(options.seed), options.randomize != "none"
-    result = evaluate(key, world, greedy, params, tasks, options.episodes, randomized=asked)
-    console = Console()
+    if randomize == "none":
+        require_plain(world, tasks)
+    require_manifests(world, options.manifests)
+    key, console = jax.random.key(options.seed), Console()
+    played = play(key, world, greedy, params, tasks, options.episodes)
+    result = Evaluation.of(played)
+    if options.manifests is not None:
+        write_manifests(options.manifests, key, world, params, played)
     interval = bootstrap_interval(result.episode_return[:, None])
     console.print(
         f"{world.name}: return {np.mean(result.episode_return):,.1f}, interquartile mean {interval.value:,.1f} "

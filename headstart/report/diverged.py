@@ -15,8 +15,8 @@ from headstart.run.diverged import MOST, Away, phrase
 
 FILES = "diverged*.json"
 NOTE = (
-    "A step that diverged ends its episode and is not learnt from. Named is what is farthest from nominal, in widths of "
-    "its range; the dynamics of the first cases are in diverged*.json beside this page."
+    "A step that diverged ends its episode and is not learnt from. Named is what is farthest from nominal, in widths "
+    "of its range; the dynamics of the first cases are in diverged*.json beside this page."
 )
 
 

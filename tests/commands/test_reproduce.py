@@ -9,6 +9,7 @@ import pytest
 from headstart.__main__ import main
 from headstart.commands import reproduce, resume
 from headstart.data.demonstrations import write_demonstrations
+from headstart.errors import InputError
 from headstart.experiments import claims
 from headstart.experiments.claims import CLAIMS, Claim, Reproduced, Step
 from headstart.experiments.table_twin import teach
@@ -99,3 +100,34 @@ def test_recordings_of_one_task_are_refused(tmp_path, capsys):
     words = ["reproduce", "set-table", "--demonstrations", str(tmp_path / "set.jsonl"), "--out", str(tmp_path / "run")]
     assert main(words) == 2
     assert "holds one task, 'set'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("claim", ["peng", "peng-ablation"])
+def test_a_claim_that_refuses_what_it_was_given_leaves_nothing_behind(claim, tmp_path, capsys):
+    new, mine = tmp_path / "new", tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes").write_text("kept")
+    for folder in (new, mine):
+        assert main(["reproduce", claim, "--source", "walker2d", "--size", "tiny", "--out", str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and "unknown world of this claim 'walker2d'" in said
+    assert not new.exists() and (mine / "notes").read_text() == "kept"
+
+
+def test_what_a_claim_has_kept_is_not_taken_away(tmp_path, monkeypatch, capsys):
+    module = types.ModuleType("refusing_claim")
+
+    def reproduce(request):
+        (request.folder / "piece.json").write_text("1")
+        yield Step(0.5, "one piece")
+        raise InputError("of no use any more")
+
+    module.reproduce = reproduce
+    monkeypatch.setitem(sys.modules, "refusing_claim", module)
+    monkeypatch.setattr(claims, "CLAIMS", {"refusing": Claim("refusing_claim", "It refuses.")})
+    out = tmp_path / "run"
+    assert main(["reproduce", "refusing", "--out", str(out)]) == 2
+    assert (out / "piece.json").exists() and (out / "config.json").exists()
+    capsys.readouterr()
+    assert main(["reproduce", "refusing", "--out", str(out)]) == 2
+    assert "holds a run already" in capsys.readouterr().err and (out / "config.json").exists()

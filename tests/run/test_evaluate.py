@@ -83,3 +83,20 @@ def test_the_command_line_refuses_it_too(tmp_path, capsys):
     assert main([*words, "--randomize", "own"]) == 0
     assert main([*words, "--randomize", "mild"]) == 2 and "cannot be set" in capsys.readouterr().err
     assert main([*words[:2], "--randomize", "mild", "--episodes", "2"]) == 0
+
+
+def test_a_study_refuses_it_before_anything_is_written(tmp_path, capsys):
+    words = ["transfer", "--source", "hopper", "--target", "tests.run.test_evaluate:restless", "--size", "tiny"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and not (tmp_path / "run").exists()
+    assert "changes its own dynamics from episode to episode (body_mass); turn that off in it\n" in said
+
+
+def test_a_target_that_cannot_be_seen_into_is_not_reset_for_it(monkeypatch):
+    resets = []
+    reset = gymnasium.envs.classic_control.PendulumEnv.reset
+    monkeypatch.setattr(
+        gymnasium.envs.classic_control.PendulumEnv, "reset", lambda *a, **k: resets.append(1) or reset(*a, **k)
+    )
+    assert changing_dynamics("gym:Pendulum-v1", {}, isolate=False) == [] and resets == []
