@@ -1,6 +1,5 @@
 """Where runs are kept when the user names no folder."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,21 +17,26 @@ def new_folder(command: str, of: str) -> Path:
     return next(path for i in range(1000) if not (path := base.with_name(base.name + (f"-{i}" if i else ""))).exists())
 
 
+def inside(folder: Path) -> set[str] | None:
+    """Names what is in a folder; None where there is no folder."""
+    return {file.name for file in folder.iterdir()} if folder.is_dir() else None
+
+
 @contextmanager
-def taken_back(folder: Path, made: bool) -> Iterator[None]:
+def taken_back(folder: Path, before: set[str] | None) -> Iterator[None]:
     """Takes a new run away again where the work refuses what it was given before it has kept anything.
 
     Args:
         folder: of the run.
-        made: whether the folder was made for it; one that was there before stays, and is as it was.
+        before: what was `inside` before the run was made; that stays.
     """
     try:
         yield
     except InputError:
         mine = {RunFolder(path=folder).config.name, lock.NAME}
-        if {file.name for file in folder.iterdir()} == mine:
+        if (inside(folder) or set()) - (before or set()) <= mine:
             for name in mine:
-                os.unlink(folder / name)
-            if made:
+                (folder / name).unlink(missing_ok=True)
+            if before is None:
                 folder.rmdir()
         raise

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from headstart.commands.compiled import arithmetic
-from headstart.commands.folders import new_folder, taken_back
+from headstart.commands.folders import inside, new_folder, taken_back
 from headstart.errors import Fault, InputError
 from headstart.experiments.claims import CLAIMS, Reproduced, Request, Work, claim, side_by_side
 from headstart.options import Reproduce
@@ -36,9 +36,9 @@ def run(options: Reproduce) -> int:
     settings["deterministic"] = side_by_side(options.claim)
     arithmetic(settings["deterministic"])
     folder = options.out or new_folder("reproduce", options.claim)
-    made = not folder.exists()
+    before = inside(folder)
     create_run(folder, "reproduce", options.seed, settings)
-    with taken_back(folder, made):
+    with taken_back(folder, before):
         return carry_out(settings, options.seed, folder)
 
 

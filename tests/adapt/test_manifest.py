@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import jax
@@ -94,6 +95,14 @@ def test_a_replay_that_is_not_the_same_says_from_which_step_on(batch):
     assert manifest.differs(again._replace(reward=reward)) == 8
     assert manifest.differs(jax.tree.map(lambda x: x[:-2], again)) == len(reward) - 2
     assert manifest.differs(again._replace(valid=np.zeros_like(again.valid))) == len(reward)
+
+
+def test_a_replay_ends_where_the_world_ends_it(batch):
+    manifest = Manifest.of(HOPPER, alone(batch, 0), Seeds(int(RESETS[0]), STEPS[:, 0]))
+    longer = [np.concatenate([values, values[-3:]]) for values in (manifest.actions, manifest.reward)]
+    more = dataclasses.replace(manifest, actions=longer[0], reward=longer[1])
+    again = more.replay(HOPPER)
+    assert len(again.reward) == len(manifest.reward) == 19 and more.differs(again) == 19
 
 
 def test_what_is_no_manifest_is_refused(batch, tmp_path):
