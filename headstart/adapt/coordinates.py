@@ -68,7 +68,9 @@ class Coordinates:
         return len(self.names)
 
     def vector(self, values: Mapping[str, Any]) -> Float[np.ndarray, "*row p"]:
-        """Maps named values to points; what is not among the names is passed over."""
+        """Maps named values to points; what is not among the names is passed over. Of no parameter: an empty point."""
+        if not self.names:
+            return np.zeros(0)
         return self.chosen.to_unit({name: np.asarray(values[name]) for name in self.names})
 
     def values(self, points: Float[Any, "*row p"]) -> dict[str, np.ndarray]:

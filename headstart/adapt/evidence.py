@@ -57,7 +57,7 @@ class Evidence:
 
     Attributes:
         family: the simulator.
-        coordinates: of the parameters that vary, real-valued ones.
+        coordinates: of the parameters that vary, real-valued ones; without any, a point of them is empty.
         data: the transitions.
         base: values of the parameters that do not vary and are not nominal.
         meter: of the simulator's steps.
@@ -153,8 +153,9 @@ def evidence(
     if getattr(family, "unpredictable", "it has no one-step prediction") is not None:
         reason = getattr(family, "unpredictable", f"{family.name}: it has no one-step prediction")
         raise InputError(f"{reason}; adapt by observations only: --adapt simopt")
-    first = coordinates.names[0]
-    anywhere = {first: np.array([family.dynamics[first].nominal])} | {k: np.array([v]) for k, v in base.items()}
+    first = coordinates.names[:1]  # none, where only whole-numbered parameters and the noise are asked about
+    anywhere = {name: np.array([family.dynamics[name].nominal]) for name in first}
+    anywhere |= {k: np.array([v]) for k, v in base.items()}
     _, valid = family.predict(anywhere, data.obs, data.queue)
     meter.steps += len(data.obs)
     if not valid.any():

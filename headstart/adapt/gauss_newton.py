@@ -103,6 +103,8 @@ def root_of(slope: Float[np.ndarray, "residual p"], prior: Prior) -> Float[np.nd
 
     By the singular values of J Σ₀^½: to form Jᵀ J would square how unequally directions are known.
     """
+    if not len(prior.std):  # no parameter: nothing to be unsure of
+        return np.zeros((0, 0))
     triangle = np.linalg.qr(slope * prior.std, mode="r")
     _, sizes, basis = np.linalg.svd(triangle, full_matrices=True)
     known = np.zeros(len(prior.std))
@@ -138,7 +140,7 @@ def climb(
         white, slope = _linear(evidence, fixed, matrices, point)
         root = root_of(np.sqrt(trust) * slope, prior)
         peak = Peak(point, height, root)
-        if not remaining:
+        if not remaining or not len(point):
             break
         step = root @ (root.T @ (-trust * slope.T @ white + (prior.mean - point) / np.square(prior.std)))
         trials = np.clip(point + np.outer(TRIALS, step), 0.0, 1.0)

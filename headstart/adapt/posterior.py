@@ -107,7 +107,7 @@ class Posterior:
 
     @property
     def real(self) -> Coordinates:
-        """Those that the search moves: neither whole-numbered nor the sensors' noise."""
+        """Those that the search moves: neither whole-numbered nor the sensors' noise. There may be none."""
         names = [p.name for p in self.coordinates.parameters if not p.integer and p.name != NOISE]
         return Coordinates(self.family.dynamics, tuple(names))
 
@@ -260,6 +260,8 @@ def _search(
     """Finds peaks, noise and the matrices of the filter, in turns; choices that fall behind are dropped."""
     starts = np.clip(prior.mean + prior.std * random.standard_normal((6, len(prior.mean))), 0.02, 0.98)
     starts = np.concatenate([np.clip(prior.mean, 0.0, 1.0)[None], starts])
+    if not len(prior.mean):
+        starts = starts[:1]  # all of them are the one point that there is
     channels = len(data.scale)
     first = {choice: data.residuals(starts, dict(choice)) for choice in choices}
     size = {choice: np.where(r.diverged, np.inf, _typical(r.values, data.present)) for choice, r in first.items()}
@@ -328,7 +330,8 @@ def _unexplained(
     choice, peak = max(peaks.items(), key=lambda item: item[1].log_posterior)
     white = matrices.whiten(data.residuals(peak.point[None], dict(choice)).values)[0][data.present]
     rows = data.rows[data.present]
-    features = np.concatenate([data.data.obs[rows], data.data.queue[rows, int(dict(choice).get(DELAY, 0))]], axis=1)
+    delay = int((data.base | dict(choice)).get(DELAY, 0))
+    features = np.concatenate([data.data.obs[rows], data.data.queue[rows, delay]], axis=1)
     size = np.sqrt(1.0 + np.square(white).sum(axis=1, keepdims=True) / FREEDOM)  # far-off steps count as in the fit
     predicted = misfit(white / size, features)
     return max(process, predicted.share if predicted.p_value < SIGNIFICANT else 0.0)

@@ -103,6 +103,7 @@ def _roll(
     for actions in queue:
         every, valid = family.predict(values, seen[-1], np.repeat(actions[None], len(points), axis=0))
         own = np.arange(len(points))  # simulator i from where it has got itself
+        every, valid = (np.broadcast_to(part, (len(own), *part.shape[1:])) for part in (every, valid))
         seen.append(np.where(valid[own, own, None], every[own, own], seen[-1]))
     through = np.stack(seen[1:], axis=1)
     through = through + deviation[:, None] * random.standard_normal(through.shape)

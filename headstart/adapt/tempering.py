@@ -56,6 +56,9 @@ def temper(
 
     Source: Del Moral, Doucet and Jasra 2006, "Sequential Monte Carlo samplers", J. R. Statist. Soc. B 68, section 3.
     """
+    if not len(mean):  # there is one point only, and it is all that there is to know
+        height = float(density(mean[None])[0])
+        return Tempered(np.zeros((particles, 0)), np.zeros(particles), 1, height)
     p, volume = len(mean), np.linalg.slogdet(np.sqrt(LOOSER) * root)[1]
     points = np.sqrt(LOOSER) * _student(random, particles, p)  # in units of the guess
 

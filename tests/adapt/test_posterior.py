@@ -76,14 +76,14 @@ class Cart:
         return after, np.broadcast_to(given["push"] <= self.broken_above, after.shape[:2])
 
 
-def cart_data(drag, push, noise, seed, n=60, missing=0.0):
+def cart_data(drag, push, noise, seed, n=60, missing=0.0, delay=0):
     random = np.random.default_rng(seed)
     state, rows, queue = np.array([0.0, 1.0]), [], np.zeros((LAGS, 1))
     obs = state + noise * random.standard_normal(2)
     for t in range(n):
         queue = np.concatenate([random.uniform(-1, 1, (1, 1)), queue[:-1]])
         x, v = state
-        state = np.array([x + 0.1 * v, (1 - drag) * v + push * queue[0, 0] + missing * np.sin(3 * x)])
+        state = np.array([x + 0.1 * v, (1 - drag) * v + push * queue[delay, 0] + missing * np.sin(3 * x)])
         after = state + noise * random.standard_normal(2)
         rows.append((obs, after, queue, t == 0))
         obs = after
@@ -142,6 +142,67 @@ class TestOnACartWithKnownAnswers:
         posterior, given = cart(), cart_data(0.3, 0.6, 0.05, 3)
         one, two = (posterior.explain(KEY, given)[0] for _ in range(2))
         np.testing.assert_array_equal(one.points, two.points)
+
+
+@dataclasses.dataclass(frozen=True)
+class LateCart(Cart):
+    """The cart with known mechanics, whose push comes some steps late: nothing real-valued varies."""
+
+    name = "late cart"
+    dynamics = ParameterSpace(
+        (
+            Parameter(name="delay:action", unit="control steps", nominal=0.0, low=0.0, high=5.0, integer=True),
+            Parameter(name="noise:observation", unit="", nominal=0.0, low=0.0, high=1.0),
+        )
+    )
+
+    def predict(self, dynamics, obs, queue):
+        late = np.asarray(dynamics.get("delay:action", [0]), int)
+        parts = [super(LateCart, self).predict({}, obs, queue[:, lag:]) for lag in late]
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+class TestWhereNothingRealValuedVaries:
+    @pytest.mark.parametrize("noise", [0.0, 0.03])
+    @pytest.mark.parametrize("also", [{}, {"noise:observation": (0.0, 0.1)}])
+    def test_the_delay_is_found_by_trying_them_all(self, noise, also):
+        world = LateCart()
+        ranges = {"delay:action": (0.0, 2.0)} | also
+        posterior = Posterior(family=world, ranges=ranges, base=world.task(), particles=32)
+        assert not posterior.real.names and len(posterior.choices()) == 4
+        for delay in (0, 2, 3):  # the last beyond the range
+            cloud, found = posterior.explain(KEY, cart_data(0.2, 0.5, noise, 1, delay=delay))
+            assert list(found.whole) == [(float(delay),)]
+            values = posterior.coordinates.values(cloud.points)
+            assert (values["delay:action"] == delay).all() and len(cloud.points) == 32
+            assert found.effective == 32 and found.simulator_steps < 60 * 60
+            if also and noise:
+                assert 0.02 < np.median(values["noise:observation"]) < 0.045
+            tasks = posterior.sample(KEY, cloud, 5)
+            np.testing.assert_array_equal(tasks.dynamics["delay:action"], delay)
+
+    def test_the_noise_alone_is_fitted(self):
+        world = LateCart()
+        posterior = Posterior(family=world, ranges={"noise:observation": (0.0, 0.1)}, base=world.task(), particles=32)
+        cloud, found = posterior.explain(KEY, cart_data(0.2, 0.5, 0.03, 1))
+        noise = posterior.coordinates.values(cloud.points)["noise:observation"]
+        assert 0.02 < np.median(noise) < 0.045 and np.ptp(noise) > 0.0 and found.whole == {(): 1.0}
+
+    def test_what_delays_nothing_tells_apart_stay_apart(self):
+        world = LateCart()
+        posterior = Posterior(family=world, ranges={"delay:action": (1.0, 2.0)}, base=world.task(), particles=32)
+        given = cart_data(0.2, 0.5, 0.03, 1)
+        cloud, found = posterior.explain(KEY, given._replace(queue=np.zeros_like(given.queue)))
+        share = {delay: value for (delay,), value in found.whole.items()}
+        assert set(share) == {0.0, 1.0, 2.0, 3.0} and share[1.0] == pytest.approx(share[2.0])
+        assert share[1.0] / share[0.0] == pytest.approx(np.e)  # beyond the range: a nat less
+
+    def test_on_a_hopper(self):
+        posterior = hopper({"delay:action": (0.0, 1.0), "noise:observation": (0.0, 0.03)})
+        cloud, found = posterior.infer(KEY, played({"delay:action": 2.0, "noise:observation": 0.01}, longest=20))
+        values = posterior.coordinates.values(cloud.points)
+        assert (values["delay:action"] == 2.0).all() and list(found.whole) == [(2.0,)]
+        assert 0.005 < np.median(values["noise:observation"]) < 0.02
 
 
 class TestOnAHopper:
