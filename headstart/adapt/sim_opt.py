@@ -20,6 +20,7 @@ from headstart.maths import reps
 from headstart.maths.discrepancy import discrepancy
 from headstart.types import Metrics, Rollout, Task
 
+STILL = 1e-6  # a channel that changes less is a constant of the target's: it measures nothing, and is not compared
 LARGEST = 1e30  # a discrepancy that is larger, or is no number, comes from a simulator that diverged
 NAMED = 2  # of the diverged simulators, when all of them did
 
@@ -118,13 +119,14 @@ class SimOpt:
             Fault: where every simulator of a round diverges, with values of their parameters.
         """
         real = self.compared(feedback)
-        size = np.maximum(np.concatenate([part.seen for part in real]).std(axis=0), 1e-6)
+        size = np.concatenate([part.seen for part in real]).std(axis=0)
+        weight = np.where(size > STILL, 1.0 / np.maximum(size, STILL), 0.0)
         gaps, moves, broken = [], [], []
         for turn in range(self.rounds):
             key_draw, key_play = jax.random.split(jax.random.fold_in(key, turn))
             points = self.drawn.points(key_draw, state, self.samples)
             simulated = self.play(key_play, feedback, points)
-            cost = np.array([self._cost(part, real, 1.0 / size) for part in simulated])
+            cost = np.array([self._cost(part, real, weight) for part in simulated])
             cost[~(cost < LARGEST)] = np.inf
             corners = self._corners(points[np.isinf(cost)])
             if len(corners) == self.samples:

@@ -36,7 +36,7 @@ from headstart.run.summary import write_summary
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target, twin
-from headstart.transfer.adapters import adapted, read_adapter
+from headstart.transfer.adapters import adapted, read_adapter, require_whole_state
 from headstart.transfer.policy import require_same_spaces
 
 ATTEMPTS = "attempts.json"
@@ -188,7 +188,7 @@ class Plan:
             shots=tuple(settings["shots"]),
             scale=SCALES[settings["size"]],
             folder=path,
-            adaptation=adapting(settings, source),
+            adaptation=adapting(settings, source, there),
             excite=settings.get("excite", False),
             given=given,
             fine_tune=settings.get("fine_tune", "on-policy"),
@@ -244,8 +244,8 @@ def pretraining_of(options: Transfer) -> tuple[str, str]:
     return options.pretrain or shown, options.anneal or SHOWN.get(source, PLAIN)
 
 
-def adapting(settings: dict[str, Any], source: Any) -> Any:
-    """Builds the way to adapt; None for none. Raises `InputError` where it cannot work."""
+def adapting(settings: dict[str, Any], source: Any, there: Any) -> Any:
+    """Builds the way to adapt to a target; None for none. Raises `InputError` where it cannot work."""
     name = settings.get("adapt", "none")  # a run of an earlier version has none
     if name == "none":
         if settings.get("excite", False):
@@ -257,6 +257,8 @@ def adapting(settings: dict[str, Any], source: Any) -> Any:
         raise InputError(f"--excite --adapt {name}: only the posterior can say what an episode would tell; use it")
     if settings.get("excite", False) and settings.get("pretrain", "plain") == "soft":
         raise InputError("--excite --pretrain soft: the ways of playing are those of a plain source; leave one out")
+    if name == "posterior" and settings.get("adapter"):
+        require_whole_state(there, "--adapt posterior")
     return adaptation(name, source, randomization(source, settings["randomize"]))
 
 

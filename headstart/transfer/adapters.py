@@ -59,6 +59,40 @@ def adapted(target: HostFamily, source: TaskFamily, text: str) -> Adapted:
     return Adapted(family=target, adapter=adapter, observation=source.observation, action=source.action)
 
 
+def require_whole_state(there: Adapted, option: str) -> None:
+    """Refuses an adapter through which the target's state is not seen in full, or its motors are not all asked.
+
+    What is filled in, or shown twice, is no measurement: a simulator that is put into such a state starts somewhere
+    else than the target did, and whatever follows is blamed on its parameters. The same with a motor that only one of
+    the two worlds moves.
+
+    Args:
+        there: the target behind its adapter.
+        option: that needs the state, for the message.
+
+    Raises:
+        InputError: for the first entry that keeps the state from being known.
+    """
+    reason = _missing(there.adapter, size_of(there.action))
+    if reason:
+        raise InputError(f"{option} --adapter: {reason}; adapt by observations only: --adapt simopt")
+
+
+def _missing(adapter: Adapter, actions: int) -> str | None:
+    places: dict[tuple[str | None, int], int] = {}
+    for i, entry in enumerate(adapter.observation):
+        first = places.setdefault((entry.leaf, entry.index), i)
+        if entry.leaf is None or entry.scale == 0.0:
+            return f"observation[{i}] is a constant, and the simulator must be put into the state that was seen"
+        if first != i:
+            return f"observation[{i}] repeats observation[{first}], and the simulator must be put into the whole state"
+    for i, entry in enumerate(adapter.action):
+        if entry.leaf is None or entry.scale == 0.0:
+            return f"action[{i}] is a constant, and the simulator has no such motor"
+    unused = set(range(actions)) - {entry.index for entry in adapter.action}
+    return f"entry {min(unused)} of the policy's action moves nothing on the target" if unused else None
+
+
 def entries(name: str, rows: Any, wanted: int, given: dict[str, Any]) -> tuple[Entry, ...]:
     """Reads one list of the table.
 

@@ -79,6 +79,19 @@ def test_a_later_round_goes_on_from_what_was_believed_and_compares_what_its_own_
     assert np.abs(later.mean - arm.told(KEY, start, latest, latest.episodes)[0].mean).max() > 0
 
 
+def test_a_channel_that_the_target_fills_with_a_constant_is_not_compared(adapted):
+    method, start, _, metrics = adapted
+    blind = tuple(e._replace(obs=filled(e.obs), next_obs=filled(e.next_obs)) for e in target())
+    _, found = dataclasses.replace(method, rounds=1).update(KEY, start, TargetPlay(blind, POLICY, PARAMS))
+    assert 0.5 < found["adapt/discrepancy_0"] / metrics["adapt/discrepancy_0"] < 1.0  # not a million of its units
+
+
+def filled(obs, channel=3):
+    obs = np.array(obs)
+    obs[..., channel] = 0.7
+    return obs
+
+
 def test_bad_input_is_named():
     method = SimOpt(family=HOPPER, ranges=RANGES, base=HOPPER.task())
     with pytest.raises(InputError, match="at least one target episode"):

@@ -1,12 +1,17 @@
 """`headstart transfer --adapt`: the arm from end to end, small, and what is refused before anything begins."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from headstart.__main__ import main
+from headstart.adapt.posterior import Posterior
+from headstart.adapt.sim_opt import SimOpt
+from headstart.commands.transfer import Plan, settings_of
 from headstart.experiments.scales import SCALES, Scale
+from headstart.options import Transfer
 from headstart.run.summary import read_summary
 
 SMALL = Scale(
@@ -112,6 +117,45 @@ def test_the_page_says_what_each_source_has_left_to_try(whole):
     page = (whole / "report.html").read_text()
     assert "What the sources have left to try" in page and "deterministic states" in page
     assert (whole / "diagnosis.png").stat().st_size > 5_000
+
+
+def adapter_of(seen, acted):
+    """A table for the hopper, whose policy sees 11 numbers and moves 3 motors."""
+    return json.dumps({"observation": seen, "action": acted})
+
+
+EVERY = [{"from": i} for i in range(11)]
+MOTORS = [{"from": i} for i in range(3)]
+
+
+class TestTargetsThatAreNotSeenInFull:
+    @pytest.mark.parametrize(
+        ("seen", "acted", "says"),
+        [
+            ([*EVERY[:4], {"value": 0.0}, *EVERY[5:]], MOTORS, "observation[4] is a constant"),
+            ([*EVERY[:4], {"from": 4, "scale": 0.0}, *EVERY[5:]], MOTORS, "observation[4] is a constant"),
+            ([*EVERY[:4], {"from": 1}, *EVERY[5:]], MOTORS, "observation[4] repeats observation[1]"),
+            (EVERY, [*MOTORS[:2], {"value": 0.2}], "action[2] is a constant"),
+            (EVERY, [*MOTORS[:2], {"from": 2, "scale": 0}], "action[2] is a constant"),
+            (EVERY, [*MOTORS[:2], {"from": 0}], "entry 2 of the policy's action moves nothing"),
+        ],
+    )
+    def test_the_posterior_refuses_them_before_anything_is_trained(self, seen, acted, says, tmp_path, capsys):
+        words = [*WORDS, "--adapter", adapter_of(seen, acted), "--out", str(tmp_path / "run")]
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert says in error and "--adapt simopt" in error and len(error.strip().splitlines()) == 1
+        assert not (tmp_path / "run").exists()
+
+    def test_the_same_numbers_in_another_order_and_unit_are_the_whole_state(self):
+        turned = adapter_of([{"from": i, "scale": -2.0, "offset": 1.0} for i in reversed(range(11))], MOTORS[::-1])
+        plan = Plan.of(settings_of(Transfer(source="hopper", adapt="posterior", adapter=turned)), Path("nowhere"))
+        assert isinstance(plan.study.adaptation, Posterior)
+
+    def test_what_compares_observations_takes_them(self):
+        partly = adapter_of([*EVERY[:4], {"value": 0.0}, *EVERY[5:]], MOTORS)
+        plan = Plan.of(settings_of(Transfer(source="hopper", adapt="simopt", adapter=partly)), Path("nowhere"))
+        assert isinstance(plan.study.adaptation, SimOpt)
 
 
 @pytest.mark.parametrize(
