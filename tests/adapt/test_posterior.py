@@ -188,7 +188,16 @@ class TestWhereNothingRealValuedVaries:
         noise = posterior.coordinates.values(cloud.points)["noise:observation"]
         assert 0.02 < np.median(noise) < 0.045 and np.ptp(noise) > 0.0 and found.whole == {(): 1.0}
 
-    def test_what_delays_nothing_tells_apart_stay_apart(self):
+    def test_a_delay_that_is_known_is_allowed_for_where_something_is_missed(self):
+        world = LateCart()
+        base = world.task()
+        late = base._replace(dynamics={**base.dynamics, "delay:action": np.float32(2)})
+        posterior = Posterior(family=world, ranges={"noise:observation": (0.0, 0.1)}, base=late, particles=16)
+        _, sound = posterior.explain(KEY, cart_data(0.2, 0.5, 0.03, 2, delay=2))
+        _, found = posterior.explain(KEY, cart_data(0.2, 0.6, 0.03, 2, delay=2))  # a push that is not the simulator's
+        assert sound.unexplained == 0.0 < 0.1 < found.unexplained
+
+    def test_delays_that_nothing_tells_apart_all_stay(self):
         world = LateCart()
         posterior = Posterior(family=world, ranges={"delay:action": (1.0, 2.0)}, base=world.task(), particles=32)
         given = cart_data(0.2, 0.5, 0.03, 1)

@@ -11,6 +11,7 @@ from headstart.adapt.methods import adaptation
 from headstart.adapt.posterior import Posterior
 from headstart.adapt.randomize import Uniform, preset
 from headstart.adapt.sim_opt import SimOpt
+from headstart.adapt.transitions import transitions
 from headstart.data.collect import begin, collect
 from headstart.errors import Fault, InputError
 from headstart.experiments.adapted import AdaptedArm
@@ -19,8 +20,10 @@ from headstart.nets.policies import GaussianPolicy
 from headstart.run import strict_json
 from headstart.tasks.catalogue import family
 from headstart.types import Task
+from tests.adapt.target_play import played
 
 HOPPER, KEY = family("hopper"), jax.random.key(0)
+SPACES = HOPPER.observation, HOPPER.action
 RANGES = {"mass:torso": (0.7, 1.3), "gear:thigh_joint": (0.8, 1.2)}
 POLICY = GaussianPolicy(observation=HOPPER.observation, action=HOPPER.action, deterministic=True)
 PARAMS = POLICY.init(jax.random.key(1))
@@ -229,7 +232,36 @@ class TestChoosingAMethod:
         with pytest.raises(InputError, match=says):
             adaptation(name, worlds, preset(worlds, "moderate"))
 
-    def test_nothing_that_varies_is_nothing_to_adapt(self):
+    @pytest.mark.parametrize("name", ["simopt", "posterior"])
+    @pytest.mark.parametrize("ranges", [{}, {"mass:torso": (1.5, 1.5)}, {"noise:observation": (0.01, 0.01)}])
+    def test_nothing_that_varies_is_nothing_to_adapt(self, name, ranges):
         worlds = family("hopper")
         with pytest.raises(InputError, match="nothing can be adapted"):
-            adaptation("simopt", worlds, Uniform(space=worlds.dynamics, ranges={}, base=worlds.task()))
+            adaptation(name, worlds, Uniform(space=worlds.dynamics, ranges=ranges, base=worlds.task()))
+
+    @pytest.mark.parametrize("name", ["simopt", "posterior"])
+    def test_what_has_one_value_keeps_it_and_is_not_looked_for(self, name):
+        hopper = family("hopper")
+        ranges = {"delay:action": (1.0, 1.0), "mass:torso": (1.5, 1.5), "mass:leg": (0.8, 1.2)}
+        method = adaptation(name, hopper, Uniform(space=hopper.dynamics, ranges=ranges, base=hopper.task()))
+        assert method.ranges == {"mass:leg": (0.8, 1.2)}
+        dynamics = method.sample(KEY, method.init(KEY), 5).dynamics
+        np.testing.assert_array_equal(dynamics["delay:action"], 1.0)
+        np.testing.assert_array_equal(dynamics["mass:torso"], 1.5)
+        assert np.ptp(dynamics["mass:leg"]) > 0 and dynamics["delay:action"].dtype == np.float32
+        if isinstance(method, Posterior):
+            assert method.choices() == [()]
+            given = transitions(played({"delay:action": 1.0, "mass:torso": 1.5, "mass:leg": 1.1}), *SPACES)
+            cloud, found = dataclasses.replace(method, particles=16).explain(KEY, given)
+            np.testing.assert_allclose(method.coordinates.values(cloud.mean())["mass:leg"], 1.1, rtol=1e-3)
+            assert found.unexplained == 0.0
+
+    @pytest.mark.parametrize("name", ["simopt", "posterior"])
+    def test_presets_are_adapted_whole_with_the_sensing_noise_though_it_has_one_value(self, name):
+        hopper = family("hopper")
+        for words in ("mild", "moderate", "wide", "peng"):
+            before = preset(hopper, words)
+            method = adaptation(name, hopper, before)
+            assert method.ranges == {d.parameter.name: (d.low, d.high) for d in before.drawn}
+            assert method.base.dynamics.keys() == before.base.dynamics.keys()
+            assert words not in ("mild", "peng") or np.ptp(method.ranges["noise:observation"]) == 0.0

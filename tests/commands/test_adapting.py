@@ -165,6 +165,7 @@ class TestTargetsThatAreNotSeenInFull:
         (["--excite", "--shots", "0,1"], "--adapt posterior"),
         (["--adapt", "simopt", "--excite"], "only the posterior"),
         (["--source", "pusher", "--adapt", "posterior"], "simopt"),
+        (["--adapt", "posterior", "--randomize", '{"mass:torso": 1.0}'], "nothing can be adapted"),
         (["--source", "pendulum", "--target", "gym:Pendulum-v1", "--adapt", "posterior"], "no one-step prediction"),
     ],
 )
