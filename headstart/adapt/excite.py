@@ -1,20 +1,24 @@
 """Which policy to spend target episodes with: the one on whose steps possible simulators disagree most."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from headstart.adapt.drawing import generator
 from headstart.adapt.identifiability import (
     expected_whitener,
     gathered,
     simulated_episodes,
     whole_values,
 )
-from headstart.adapt.posterior import Posterior
+from headstart.adapt.particles import Cloud
+from headstart.adapt.posterior import NOISE, Posterior
 from headstart.adapt.transitions import transitions
+from headstart.maths.weights import normalized, systematic
 from headstart.types import Params, Policy
 
 PARTICLES = 24  # simulators that are asked
@@ -43,7 +47,7 @@ def disagreement(predicted: Float[np.ndarray, "particle number"]) -> float:
 
 
 def excitement(
-    key: Key[Array, ""], posterior: Posterior, cloud: Any, candidates: Mapping[str, Candidate]
+    key: Key[Array, ""], posterior: Posterior, cloud: Cloud, candidates: Mapping[str, Candidate]
 ) -> dict[str, float]:
     """Simulates one episode's worth of each candidate and measures the disagreement on it, in nats an episode.
 
@@ -53,8 +57,9 @@ def excitement(
         cloud: what is known now; before the first target episode, the prior.
         candidates: by name.
     """
-    names = posterior.coordinates.names
-    points = np.asarray(cloud.points)[:: max(1, len(cloud.points) // PARTICLES)][:PARTICLES]
+    names, points = posterior.coordinates.names, _chosen(key, cloud)
+    if np.ptp(cloud.log_weight) > 0.0:
+        posterior = _informed(posterior, cloud)
     columns = [names.index(name) for name in posterior.real.names]
     tasks = posterior.coordinates.task(posterior.base, points[:EPISODES])
     found = {}
@@ -69,6 +74,30 @@ def excitement(
             told.append(disagreement(sound.reshape(len(sound), -1)))
         found[name] = float(np.mean(told))
     return found
+
+
+def _chosen(key: Key[Array, ""], cloud: Cloud) -> Float[np.ndarray, "particle p"]:
+    """Some points of a cloud: of a prior, whose points weigh the same, evenly; of a posterior, by their weights."""
+    points = np.asarray(cloud.points)
+    if np.ptp(cloud.log_weight) > 0.0:
+        random = generator(key)
+        points = points[random.permutation(systematic(normalized(cloud.log_weight), float(random.uniform())))]
+    return points[:: max(1, len(points) // PARTICLES)][:PARTICLES]
+
+
+def _informed(posterior: Posterior, cloud: Cloud) -> Posterior:
+    """The method with whole-numbered parameters and the noise where a posterior has them, not where the ranges do."""
+    weight, values = normalized(cloud.log_weight), posterior.coordinates.values(np.asarray(cloud.points))
+    ranges = dict(posterior.ranges)
+    for p in posterior.coordinates.parameters:
+        if p.integer:
+            choices = np.unique(values[p.name])
+            likeliest = float(choices[np.argmax([weight[values[p.name] == choice].sum() for choice in choices])])
+            ranges[p.name] = (likeliest, likeliest)
+        elif p.name == NOISE:
+            level = min(max(float(weight @ values[p.name]), p.low), p.high)
+            ranges[p.name] = (level, level)
+    return replace(posterior, ranges=ranges)
 
 
 def noisier(params: Params, factor: float) -> Params:

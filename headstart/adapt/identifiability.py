@@ -54,6 +54,8 @@ def identifiability(
 
     Source: Fisher 1922; for choosing experiments: Memmel et al. 2024 (arXiv 2404.12308), equation 3.
     """
+    if not posterior.real.names:  # whole numbers and noise have no slope: of them nothing is foretold
+        return Identifiability((), np.zeros(0), 0)
     tasks = _middle(posterior, episodes)
     played = simulated_episodes(key, posterior.family, policy, params, tasks, episodes)
     data = gathered(posterior, transitions(played, posterior.family.observation, posterior.family.action))

@@ -20,7 +20,11 @@ CHANNELS = 6  # that are shown: those that the two bands tell apart best
 
 
 def replays(
-    key: Key[Array, ""], posterior: Posterior, cloud: Any, noise: Float[np.ndarray, " channel"], episode: Rollout
+    key: Key[Array, ""],
+    posterior: Posterior,
+    cloud: Any,
+    noise: Float[np.ndarray, " channel"],
+    episodes: tuple[Rollout, ...],
 ) -> dict[str, Any]:
     """Replays a target episode's actions in simulators of the prior and of the posterior, seen through noise.
 
@@ -29,12 +33,12 @@ def replays(
         posterior: whose prior and simulator.
         cloud: what is believed now.
         noise: of the sensors, as estimated with it: standard deviations in the channels' own units.
-        episode: the target's.
+        episodes: the target's; of the first whose world did not break at once, what came before any break.
 
     Returns:
         For the channels that are shown: number, what was measured, and the 5 % and 95 % points of both bands.
     """
-    given = transitions((episode,), posterior.family.observation, posterior.family.action)
+    given = transitions(episodes, posterior.family.observation, posterior.family.action)
     length = int(min(STEPS, np.argmax(np.append(given.begins[1:], True)) + 1))
     measured = np.concatenate([given.obs[:1], given.next_obs[:length]])
     drawn, random = posterior.drawn(), generator(jax.random.fold_in(key, 1))

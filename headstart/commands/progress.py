@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from headstart.experiments.finding import Learning, Scored
+from headstart.experiments.finding import Foretold, Learning, Scored
 from headstart.report.records import Arm
 from headstart.report.table import terminal_table
 
@@ -70,6 +70,15 @@ class Display:
         if finished:
             self.bars.remove_task(self.running.pop(name))
         self._draw()
+
+    def foretold(self, found: Foretold) -> None:
+        """Says what the target's episodes are not expected to tell, above the table and to stay."""
+        episodes = f"{found.shots} target episode{'s' if found.shots > 1 else ''}"
+        says = "every parameter is expected to be identified"
+        if found.unidentified:
+            says = f"not expected to be identified: {', '.join(found.unidentified)}"
+        line = f"adapted, seed {found.seed}: by {episodes}, {says}"
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def scored(self, arms: list[Arm], found: Scored) -> None:
         """Fills the table."""

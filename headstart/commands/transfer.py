@@ -21,7 +21,7 @@ from headstart.commands.progress import Display
 from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.diagnosed import diagnosis_lines
-from headstart.experiments.finding import Finding, Finished, Learning
+from headstart.experiments.finding import Finding, Finished, Foretold, Learning
 from headstart.experiments.head_start import HeadStart
 from headstart.experiments.scales import SCALES
 from headstart.experiments.soft_start import PLAIN, SHOWN, SoftStart, read_schedule
@@ -76,6 +76,8 @@ def carry_out(plan: "Plan") -> int:
             if isinstance(found, Learning):
                 display.learning(found)
                 writer.append(found.env_steps, metrics_of(found))
+            elif isinstance(found, Foretold):
+                display.foretold(found)
             elif isinstance(found, Finished):
                 findings.finish(found)
             else:

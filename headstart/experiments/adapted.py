@@ -48,6 +48,18 @@ class Pupil(NamedTuple):
     params: Callable[[State], Params]
 
 
+class Foreseen(NamedTuple):
+    """What the target episodes of the first round are expected to tell, before the first of them is spent.
+
+    Attributes:
+        shots: how many they are.
+        unidentified: real-valued parameters that they would leave about as unknown as they are.
+    """
+
+    shots: int
+    unidentified: tuple[str, ...]
+
+
 class Adapted(NamedTuple):
     """A policy after k target episodes.
 
@@ -72,7 +84,7 @@ class AdaptedArm:
         method: adapts the simulator.
         shots: numbers of target episodes to adapt with, above 0.
         excite: play the target in the way that is expected to tell most.
-        path: of the record for the report.
+        path: of the record for the report, which is written before the first round and after each.
     """
 
     method: Posterior | SimOpt
@@ -99,7 +111,7 @@ class AdaptedArm:
                 long as all rounds together, so that no k has more of training than of knowledge to thank.
 
         Yields:
-            Progress of training, and an `Adapted` for each k.
+            Progress of training, a `Foreseen` before the first target episode, and an `Adapted` for each k.
         """
         if unadapted is not None:
             begun, state = time.monotonic(), pupil.state
@@ -111,24 +123,34 @@ class AdaptedArm:
         record["rounds"] = True  # records of before have none: there the source played all episodes
         state, belief = pupil.state, self.method.init(key)
         record |= self.before(key_plan, policy, pupil.params(state))
-        factor = LOUDER[record.get("played", "as trained")]
+        self.write(record)
+        if record.get("remaining"):
+            yield Foreseen(min(self.shots), tuple(record["unidentified"]))
+        way = {name: record[name] for name in ("excitement", "played") if name in record}
         episodes: list[Rollout] = []
         for turn, k in enumerate(self.shots):
             begun, params = time.monotonic(), pupil.params(state)
+            if turn and self.excite and isinstance(self.method, Posterior):
+                way = _way(jax.random.fold_in(key_plan, turn), self.method, belief, policy, params)
+            factor = LOUDER[way.get("played", "as trained")]
             played = params if factor == 1.0 else noisier(params, factor)
             more = target.run(jax.random.fold_in(key_play, k), policy, played, k - len(episodes), "adaptation")
             episodes += more
             feedback = TargetPlay(more, policy, played)
             belief, told = self.told(jax.random.fold_in(key, k), belief, feedback, tuple(episodes))
-            record["posteriors"].append({"shots": k, **told})
+            record["posteriors"].append({"shots": k, **told, **way})
+            self.write(record)
             state = yield from pupil.learn(Held(distribution=self.method, state=belief), state, turn)
             practice = Evaluation.of(tuple(episodes)).episode_return
             yield Adapted(k, pupil.params(state), practice, time.monotonic() - begun)
-        record |= self.after(key, belief, feedback, told, episodes[0])
+        self.write(record | self.after(key, belief, feedback, told, tuple(episodes)))
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Writes down what is known so far: it outlives a round that breaks."""
         disk.replace_file(self.path, strict_json.encode(record) + b"\n")
 
     def before(self, key: Key[Array, ""], policy: Policy, params: Params) -> dict[str, Any]:
-        """What is believed, and what can be expected, before the first target episode."""
+        """What is believed, and what can be expected of the first round, before the first target episode."""
         coordinates, ranges = self.method.coordinates, self.method.ranges
         cloud = self.method.init(key)
         prior = self.intervals(cloud)
@@ -144,17 +166,15 @@ class AdaptedArm:
             said["remaining"] = dict(zip(expected.names, map(float, expected.remaining), strict=True))
             said["unidentified"] = list(expected.unidentified)
             if self.excite:
-                ways = {name: Candidate(policy, noisier(params, factor)) for name, factor in LOUDER.items()}
-                said["excitement"] = excitement(key, self.method, cloud, ways)
-                said["played"] = max(ways, key=lambda name: said["excitement"][name])
+                said |= _way(key, self.method, cloud, policy, params)
         return said
 
     def after(
-        self, key: Key[Array, ""], belief: Any, latest: TargetPlay, told: dict[str, Any], first: Rollout
+        self, key: Key[Array, ""], belief: Any, latest: TargetPlay, told: dict[str, Any], every: tuple[Rollout, ...]
     ) -> dict[str, Any]:
         """What simulators of what is believed in the end do, beside what the target did."""
         if isinstance(self.method, Posterior):
-            return {"trajectory": replays(key, self.method, belief, np.array(told["sensor_noise"]), first)}
+            return {"trajectory": replays(key, self.method, belief, np.array(told["sensor_noise"]), every)}
         played = plays(key, self.method, belief, latest)
         return {} if played is None else {"trajectory": played}
 
@@ -187,6 +207,13 @@ class AdaptedArm:
             points = np.stack([state.mean - 1.645 * std, state.mean, state.mean + 1.645 * std])
         values = self.method.coordinates.values(points)
         return [[float(v) for v in values[name]] for name in self.method.coordinates.names]
+
+
+def _way(key: Key[Array, ""], method: Posterior, belief: Any, policy: Policy, params: Params) -> dict[str, Any]:
+    """How a round plays the target: what each way would tell beyond what is believed now, and the best of them."""
+    ways = {name: Candidate(policy, noisier(params, factor)) for name, factor in LOUDER.items()}
+    told = excitement(key, method, belief, ways)
+    return {"excitement": told, "played": max(ways, key=lambda name: told[name])}
 
 
 def _told(found: Findings) -> dict[str, Any]:

@@ -17,6 +17,20 @@ class Learning(NamedTuple):
     steps_per_second: float
 
 
+class Foretold(NamedTuple):
+    """What target episodes are expected to tell about a simulator, before the first of them is spent.
+
+    Attributes:
+        seed: which repetition.
+        shots: how many episodes: the fewest that are asked about.
+        unidentified: real-valued parameters that they would leave about as unknown as they are.
+    """
+
+    seed: int
+    shots: int
+    unidentified: tuple[str, ...]
+
+
 class Scored(NamedTuple):
     """A method was evaluated on the target, in one seed.
 
@@ -42,4 +56,4 @@ class Finished(NamedTuple):
     job: str
 
 
-Finding = Learning | Scored | Finished
+Finding = Learning | Foretold | Scored | Finished

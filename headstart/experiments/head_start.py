@@ -23,9 +23,9 @@ from headstart.adapt.randomize import Uniform
 from headstart.adapt.sim_opt import SimOpt
 from headstart.data.carry import Carry
 from headstart.data.collect import begin, collect, play
-from headstart.experiments.adapted import Adapted, AdaptedArm, Pupil
+from headstart.experiments.adapted import Adapted, AdaptedArm, Foreseen, Pupil
 from headstart.experiments.diagnosed import diagnosed, write_diagnosis
-from headstart.experiments.finding import Finding, Finished, Learning, Scored
+from headstart.experiments.finding import Finding, Finished, Foretold, Learning, Scored
 from headstart.experiments.on_splits import on_splits, write_splits
 from headstart.experiments.scales import Scale
 from headstart.experiments.soft_start import STEPS, SoftStart
@@ -310,7 +310,7 @@ class HeadStart:
         pupil = Pupil(Stand(state), learn, lambda stand: learner.params(stand.learner))
         for found in arm.meet(key_of(seed, "adapted"), target, policy, pupil, before if 0 in self.shots else None):
             if not isinstance(found, Adapted):
-                yield found
+                yield Foretold(seed, *found) if isinstance(found, Foreseen) else found
                 continue
             played = target.run(
                 key_of(seed, "evaluation"), greedy, found.params, self.scale.evaluation_episodes, "evaluation"

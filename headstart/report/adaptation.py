@@ -50,7 +50,7 @@ def _record(value: Any, seed: str) -> Adaptation:
         unidentified=tuple(clean(name, 60) for name in value.get("unidentified", ())),
         remaining={clean(k, 60): float(v) for k, v in value.get("remaining", {}).items() if finite(v) is not None},
         excitement={clean(k, 60): float(v) for k, v in value.get("excitement", {}).items() if finite(v) is not None},
-        played=clean(value.get("played", ""), 60),
+        played=_played(value),
         left=tuple(
             (shots, tuple(clean(name, 60) for name in part["unidentified"]))
             for shots, _, part in after
@@ -61,6 +61,12 @@ def _record(value: Any, seed: str) -> Adaptation:
         replay_noise=shown.get("noise") is True,
         rounds=value.get("rounds") is True,
     )
+
+
+def _played(value: Any) -> str:
+    """How the target was played; where each round chose anew, up to which k each way."""
+    rounds = [(clean(part["played"], 60), int(part["shots"])) for part in value["posteriors"] if "played" in part]
+    return ", ".join(f"{way} up to k = {shots}" for way, shots in rounds) or clean(value.get("played", ""), 60)
 
 
 def _intervals(rows: Any, n: int) -> np.ndarray:
@@ -143,12 +149,12 @@ def sentences(found: Adaptation) -> str:
     said = [f"Seed {found.seed}, method {found.method}."]
     if found.rounds and len(found.posteriors) > 1:
         said.append("The policy that had been adapted to the episodes before played the next ones.")
+    fewest = f" by the smallest k, {found.posteriors[0][0]}" if found.posteriors else " by the smallest k"
     if found.remaining and not found.unidentified:
-        said.append("Before the first target episode, every parameter was expected to be identified.")
+        said.append(f"Before the first target episode, every parameter was expected to be identified{fewest}.")
     if found.unidentified:
-        said.append(
-            f"Expected, before the first target episode, not to be identified: {', '.join(found.unidentified)}."
-        )
+        missing = ", ".join(found.unidentified)
+        said.append(f"Expected, before the first target episode, not to be identified{fewest}: {missing}.")
     said += _left(found)
     for shots, told in found.told:
         if told.get("unexplained", 0.0) > 0.0:
@@ -163,7 +169,7 @@ def sentences(found: Adaptation) -> str:
             )
     if found.excitement:
         ways = ", ".join(f"{name}: {number(value)} nats" for name, value in found.excitement.items())
-        said.append(f"The target was played {found.played}, of {ways} an episode.")
+        said.append(f"The target was played {found.played}; before the first, of {ways} an episode.")
     return f'<p class="note">{escape(" ".join(said))}</p>'
 
 

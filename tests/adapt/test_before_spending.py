@@ -2,18 +2,23 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
+from headstart.adapt import excite
 from headstart.adapt.excite import Candidate, disagreement, excitement, noisier
-from headstart.adapt.identifiability import identifiability
+from headstart.adapt.identifiability import identifiability, whole_values
+from headstart.adapt.particles import Cloud
 from headstart.adapt.posterior import Posterior
 from headstart.data.collect import play
-from headstart.experiments.adapted import Adapted, AdaptedArm, Pupil
+from headstart.experiments.adapted import Adapted, AdaptedArm, Foreseen, Pupil
 from headstart.nets.policies import GaussianPolicy
+from headstart.report.adaptation import posterior as posterior_figure
 from headstart.report.adaptation import read_adaptation, sentences
+from headstart.report.records import RunContents
 from headstart.run.ledger import BudgetExceeded, Ledger
 from headstart.run.target import Target
 from headstart.tasks.catalogue import family
@@ -57,6 +62,30 @@ class TestExcitement:
         told = excitement(KEY, METHOD, METHOD.init(KEY), {"moves": Candidate(POLICY, PARAMS), "rests": still})
         assert told["moves"] > told["rests"] > 0
 
+    def test_what_is_known_already_tells_nothing_more(self):
+        ways = {"moves": Candidate(POLICY, PARAMS)}
+        prior = METHOD.init(KEY)
+        middle = METHOD.prior(METHOD.coordinates).mean
+        one = Cloud(np.concatenate([prior.points, middle[None]]), np.append(np.full(len(prior.points), -800.0), 0.0))
+        assert excitement(KEY, METHOD, one, ways)["moves"] == 0.0 < excitement(KEY, METHOD, prior, ways)["moves"]
+
+    def test_a_posterior_is_asked_by_weight_at_its_own_delay_and_noise(self, monkeypatch):
+        asked = []
+
+        def heard(posterior):
+            asked.append(posterior)
+            return whole_values(posterior)
+
+        method = dataclasses.replace(METHOD, ranges=RANGES | {"delay:action": (0.0, 1.0)})
+        monkeypatch.setattr(excite, "whole_values", heard)
+        values = {"delay:action": [0.0, 2.0, 2.0], "noise:observation": [0.02, 0.01, 0.03]}
+        values |= {"gear:leg_joint": [0.7, 1.0, 1.1], "mass:torso": [0.5, 1.0, 2.0]}
+        points = method.coordinates.vector(values)
+        told = excitement(KEY, method, Cloud(points, np.log([0.4, 0.3, 0.3])), {"moves": Candidate(POLICY, PARAMS)})
+        assert told["moves"] > 0.0
+        assert {p.ranges["delay:action"] for p in asked} == {(2.0, 2.0)}  # 0.6 of the weight, and beyond the ranges
+        assert np.allclose([p.ranges["noise:observation"] for p in asked], 0.4 * 0.02 + 0.3 * 0.04)
+
     def test_a_noisier_policy_is_noisier(self):
         twice = noisier(PARAMS, 2.0)
         np.testing.assert_allclose(np.exp(twice["actor"]["log_std"] - PARAMS["actor"]["log_std"]), 2.0, rtol=1e-6)
@@ -88,7 +117,7 @@ class Heavy:
 
 
 class TestTheArm:
-    def spend(self, tmp_path, budget=3, excite=True):
+    def spend(self, tmp_path, budget=3, excite=True, method=METHOD):
         ledger = Ledger(path=tmp_path / "ledger.json", budget=budget)
         target, under = Target(Heavy, ledger, play), []
 
@@ -98,7 +127,7 @@ class TestTheArm:
             return state + 1
 
         pupil = Pupil(0, learn, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
-        arm = AdaptedArm(METHOD, (1, 3), excite, tmp_path / "adaptation-0.json")
+        arm = AdaptedArm(method, (1, 3), excite, tmp_path / "adaptation-0.json")
         found = list(arm.meet(KEY, target, POLICY, pupil, METHOD_BEFORE))
         return found, under, ledger
 
@@ -130,9 +159,8 @@ class TestTheArm:
 
         pupil = Pupil(0, learn, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
         arm = AdaptedArm(METHOD, (1, 3), False, tmp_path / "adaptation-0.json")
-        found = [
-            f for f in arm.meet(KEY, Target(Heavy, ledger, watched), POLICY, pupil, METHOD_BEFORE) if f != "learning"
-        ]
+        every = arm.meet(KEY, Target(Heavy, ledger, watched), POLICY, pupil, METHOD_BEFORE)
+        found = [f for f in every if isinstance(f, Adapted)]
         np.testing.assert_allclose(played, [1.0, 1.5, 1.5], rtol=1e-5)
         after = [np.exp(f.params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean() for f in found]
         np.testing.assert_allclose(after, [2.0, 1.5, 2.0], rtol=1e-5)  # k = 0 has learnt in as many rounds, by itself
@@ -157,6 +185,71 @@ class TestTheArm:
     def test_it_never_goes_over_the_budget(self, tmp_path):
         with pytest.raises(BudgetExceeded):
             self.spend(tmp_path, budget=2, excite=False)
+        record = json.loads((tmp_path / "adaptation-0.json").read_text())  # what the first round told outlives it
+        assert [part["shots"] for part in record["posteriors"]] == [1] and "trajectory" not in record
+
+    def test_what_is_expected_is_said_and_written_before_the_first_episode_is_spent(self, tmp_path):
+        ledger = Ledger(path=tmp_path / "ledger.json", budget=3)
+        idle = RANGES | {"gear:leg_joint": (0.99999, 1.00001), "noise:observation": (0.05, 0.05)}  # hardly any range
+        method = Posterior(family=HOPPER, ranges=idle, base=HOPPER.task(), particles=32, steps=64)
+        pupil = Pupil(0, lambda *_: iter(()), lambda _: PARAMS)
+        said = AdaptedArm(method, (2, 3), False, tmp_path / "adaptation-0.json").meet(
+            KEY, Target(Heavy, ledger, play), POLICY, pupil, None
+        )
+        assert next(said) == Foreseen(2, ("gear:leg_joint",))
+        assert ledger.counts().adaptation_episodes == 0
+        notes = {}
+        read = read_adaptation(tmp_path, notes)
+        assert read is not None and not notes and not read.posteriors and posterior_figure(run_of(read)) is None
+        assert "not to be identified by the smallest k: gear:leg_joint." in sentences(read)
+        later = dataclasses.replace(read, posteriors=((2, read.prior),))
+        assert "not to be identified by the smallest k, 2: gear:leg_joint." in sentences(later)
+
+    def test_a_second_round_is_played_as_the_posterior_of_the_first_asks(self, tmp_path, monkeypatch):
+        clouds, loudness = [], []
+
+        def excited(key, method, cloud, ways):
+            clouds.append((key, cloud, {name: way.params["actor"]["log_std"] for name, way in ways.items()}))
+            return {name: float((name == "twice the noise") == (len(clouds) > 1)) for name in ways}
+
+        def watched(key, family, policy, params, tasks, episodes):
+            loudness.append(float(np.exp(params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean()))
+            return play(key, family, policy, params, tasks, episodes)
+
+        def learn(distribution, state, turn):
+            yield "learning"
+            return state + 1
+
+        monkeypatch.setattr("headstart.experiments.adapted.excitement", excited)
+        pupil = Pupil(0, learn, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
+        arm = AdaptedArm(METHOD, (1, 3), True, tmp_path / "adaptation-0.json")
+        target = Target(Heavy, Ledger(path=tmp_path / "ledger.json", budget=3), watched)
+        list(arm.meet(KEY, target, POLICY, pupil, None))
+        torso = METHOD.coordinates.names.index("mass:torso")
+        (first, prior, _), (second, after, ways) = clouds
+        assert np.std(prior.points[:, torso]) > 0.05 and not np.ptp(prior.log_weight)
+        masses = METHOD.coordinates.values(after.quantile([0.05, 0.95]))["mass:torso"]
+        np.testing.assert_allclose(masses, 1.6, atol=0.1)  # of the target, as one episode told
+        assert (jax.random.key_data(first) != jax.random.key_data(second)).any()
+        np.testing.assert_allclose(ways["as trained"] - PARAMS["actor"]["log_std"], np.log(1.5), rtol=1e-5)
+        np.testing.assert_allclose(loudness, [1.0, 3.0, 3.0], rtol=1e-5)  # as trained, then 1.5 played twice as loud
+        read = read_adaptation(tmp_path, {})
+        assert read is not None and read.played == "as trained up to k = 1, twice the noise up to k = 3"
+
+    def test_where_only_latency_and_noise_vary_it_goes_through_to_the_page(self, tmp_path):
+        ranges = {"delay:action": (0.0, 1.0), "noise:observation": (0.0, 0.03)}
+        method = Posterior(family=HOPPER, ranges=ranges, base=HOPPER.task(), particles=32, steps=64)
+        found, under, _ = self.spend(tmp_path, method=method)
+        assert not [f for f in found if isinstance(f, Foreseen)]  # of what has no slope nothing is foretold
+        assert [f.shots for f in found if isinstance(f, Adapted)] == [0, 1, 3] and len(under) == 4
+        read = read_adaptation(tmp_path, notes := {})
+        assert read is not None and not notes and read.names == tuple(sorted(ranges)) and read.replay is not None
+        assert (read.posteriors[-1][1][0] == 0.0).all()  # nothing is late
+        assert "identified" not in sentences(read)
+
+
+def run_of(read):
+    return RunContents(path=Path(), adaptation=read, notes={})
 
 
 METHOD_BEFORE = METHOD.drawn()

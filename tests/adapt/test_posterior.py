@@ -201,7 +201,7 @@ class TestWhereNothingRealValuedVaries:
         world = LateCart()
         posterior = Posterior(family=world, ranges={"delay:action": (1.0, 2.0)}, base=world.task(), particles=32)
         given = cart_data(0.2, 0.5, 0.03, 1)
-        cloud, found = posterior.explain(KEY, given._replace(queue=np.zeros_like(given.queue)))
+        _, found = posterior.explain(KEY, given._replace(queue=np.zeros_like(given.queue)))
         share = {delay: value for (delay,), value in found.whole.items()}
         assert set(share) == {0.0, 1.0, 2.0, 3.0} and share[1.0] == pytest.approx(share[2.0])
         assert share[1.0] / share[0.0] == pytest.approx(np.e)  # beyond the range: a nat less

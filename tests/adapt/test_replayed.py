@@ -20,7 +20,7 @@ class TestReplaysOfActions:
     def share_outside(self, noise, seed):
         """The share of a measured trajectory that lies outside of the band, where only noise tells them apart."""
         (episode,) = played({}, 1, seed=seed, noise=0.02 * HOPPER.typical_size, longest=12)
-        found = replays(KEY, self.METHOD, self.METHOD.init(KEY), noise, episode)
+        found = replays(KEY, self.METHOD, self.METHOD.init(KEY), noise, (episode,))
         measured, (low, high) = np.array(found["measured"]), np.array(found["posterior"])
         assert (low[:, 0] == measured[:, 0]).all() and found["noise"] is True  # there it is known what was seen
         return ((measured < low) | (measured > high))[:, 1:].mean()
@@ -34,7 +34,7 @@ class TestReplaysOfActions:
     def test_the_prior_is_seen_through_the_noise_that_its_ranges_say(self):
         (episode,) = played({}, 1, longest=12)
         noise = 0.02 * HOPPER.typical_size
-        found = replays(KEY, self.METHOD, self.METHOD.init(KEY), noise, episode)
+        found = replays(KEY, self.METHOD, self.METHOD.init(KEY), noise, (episode,))
         widths = [np.subtract(*np.array(found[name])[::-1])[:, 1:].mean() for name in ("prior", "posterior")]
         assert 0.7 < widths[0] / widths[1] < 1.4
 

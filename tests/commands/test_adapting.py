@@ -1,5 +1,7 @@
 """`headstart transfer --adapt`: the arm from end to end, small, and what is refused before anything begins."""
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -39,7 +41,10 @@ def run(folder, *words):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "adapted"
-    return run(folder, "--adapt", "posterior", "--shots", "0,1", "--excite")
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        run(folder, "--adapt", "posterior", "--shots", "0,1", "--excite")
+    (folder.parent / "said.txt").write_text(said.getvalue())
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,15 @@ def test_the_delay_of_the_target_is_found_and_its_motors_are_weaker(whole):
     gears = [last[i][1] for i, name in enumerate(names) if name.startswith("gear")]
     assert np.mean(gears) < 1.0
     assert record["posteriors"][-1]["simulator_steps"] < 1_000_000
+
+
+def test_what_the_episodes_are_not_expected_to_tell_is_said_before_they_are_spent(whole):
+    lines = (whole.parent / "said.txt").read_text().splitlines()
+    (said,) = (i for i, line in enumerate(lines) if line.startswith("adapted, seed 0: by 1 target episode, "))
+    (spent,) = (i for i, line in enumerate(lines) if line.startswith("adapted, k = 1, seed 0: return"))
+    assert said < spent
+    record = json.loads((whole / "adaptation-0.json").read_text())
+    assert lines[said].endswith(", ".join(record["unidentified"]) or "every parameter is expected to be identified")
 
 
 def test_the_page_shows_prior_posterior_and_trajectories(whole):
