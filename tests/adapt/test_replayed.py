@@ -38,6 +38,15 @@ class TestReplaysOfActions:
         widths = [np.subtract(*np.array(found[name])[::-1])[:, 1:].mean() for name in ("prior", "posterior")]
         assert 0.7 < widths[0] / widths[1] < 1.4
 
+    def test_an_episode_that_broke_at_once_is_not_the_one_that_is_shown(self):
+        (episode,) = played({}, 1, longest=12)
+        broken = jax.tree.map(lambda x: x[:1], episode)._replace(valid=np.zeros((1, 1), bool))
+        alone, after = (
+            replays(KEY, self.METHOD, self.METHOD.init(KEY), 0.02 * HOPPER.typical_size, given)
+            for given in ((episode,), (broken, episode))
+        )
+        assert alone == after
+
 
 class TestPlaysOfAPolicy:
     def test_bands_are_of_changes_and_as_long_as_what_was_measured(self):

@@ -155,7 +155,7 @@ class TestTargetsThatAreNotSeenInFull:
         ],
     )
     def test_the_posterior_refuses_them_before_anything_is_trained(self, seen, acted, says, tmp_path, capsys):
-        words = [*WORDS, "--adapter", adapter_of(seen, acted), "--out", str(tmp_path / "run")]
+        words = [*WORDS, "--adapt", "posterior", "--adapter", adapter_of(seen, acted), "--out", str(tmp_path / "run")]
         assert main(words) == 2
         error = capsys.readouterr().err
         assert says in error and "--adapt simopt" in error and len(error.strip().splitlines()) == 1
