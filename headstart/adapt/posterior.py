@@ -133,6 +133,7 @@ class Posterior:
         return self.drawn().sample(key, state, n)
 
     def update(self, key: Key[Array, ""], state: Cloud, feedback: TargetPlay) -> tuple[Cloud, Metrics]:
+        """Returns the posterior given `feedback`, which holds all episodes so far: the state keeps none of them."""
         cloud, found = self.infer(key, feedback.episodes)
         metrics = {
             "adapt/unexplained": found.unexplained,

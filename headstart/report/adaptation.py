@@ -232,7 +232,7 @@ CAPTIONS = {
     "posterior": (
         "What the target's episodes said about the simulator",
         "Each line is one parameter on its own axis.",
-        "This run adapted no simulator.",
+        "This run adapted no simulator, or broke before it had.",
     ),
     "replay": (
         "Simulated and measured",
