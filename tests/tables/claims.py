@@ -19,7 +19,7 @@ def claims():
 
 def fine_tuning():
     """Policy transfer."""
-    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_ten_seeds.json")["arms"]}
+    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_twenty_seeds.json")["arms"]}
     last = max(k for _, k in arms)
     tuned, scratch = arms["fine-tune randomized", last], arms["scratch", last]
     return (
@@ -65,7 +65,7 @@ def soft():
 
 def randomized():
     """Domain randomization."""
-    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_ten_seeds.json")["arms"]}
+    arms = {(arm["method"], arm["shots"]): arm for arm in result("transfer_hopper_twenty_seeds.json")["arms"]}
     nominal, spread_out = arms["zero-shot nominal", 0], arms["zero-shot randomized", 0]
     gain = paired_difference(np.array(spread_out["per_seed"]), np.array(nominal["per_seed"]))
     by_seed = f"{number(gain.value)} [{number(gain.low)}, {number(gain.high)}] by seed"

@@ -8,7 +8,7 @@ from tests.tables import number, result, spread
 
 def transfer():
     """The arms of the main job at each k, over more seeds than its default: three are one draw of many."""
-    found = result("transfer_hopper_ten_seeds.json")
+    found = result("transfer_hopper_twenty_seeds.json")
     shots = sorted({arm["shots"] for arm in found["arms"]})
     lines = [title_of(shots), "|---|" + "---|" * len(shots), *rows_of(found["arms"], shots)]
     oracle = next(arm for arm in found["arms"] if arm["method"] == "oracle")
@@ -18,8 +18,8 @@ def transfer():
         f"Interquartile mean over {len(found['seeds'])} seeds and its 95 % bootstrap interval, undiscounted return of "
         f"{max(arm['evaluation_episodes'] for arm in found['arms'])} evaluation episodes for each seed; made by "
         f"`{found['extra']['command']}` in {minutes(found)} on two cores, {releases(found)}: "
-        "[results/transfer_hopper_ten_seeds.json](results/transfer_hopper_ten_seeds.json). The oracle goes on from the "
-        f"randomized source on the target for {oracle['target_steps']:,} steps, as if they cost nothing.",
+        "[results/transfer_hopper_twenty_seeds.json](results/transfer_hopper_twenty_seeds.json). The oracle goes on "
+        f"from the randomized source on the target for {oracle['target_steps']:,} steps, as if they cost nothing.",
         "",
         default_seeds(),
     ]
