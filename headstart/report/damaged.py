@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 Read = TypeVar("Read")
 MOST_BYTES = 1 << 20
 MOST_FILES = 200
-DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError)
+DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
 
 def read_small(file: Path, most: int = MOST_BYTES) -> Any:

@@ -27,7 +27,7 @@ def trained(low, high):
 
 def test_where_nothing_lies_outside_the_others_are_kept_and_the_page_says_why(tmp_path):
     found = on_splits(KEY, PENDULUM, POLICY, POLICY.init(KEY), trained(*LEGAL), 2)
-    assert {name: len(returns) for name, returns in found.items()} == {"default": 2, "interpolation": 2}
+    assert {name: len(worth.episode_return) for name, worth in found.items()} == {"default": 2, "interpolation": 2}
     write_splits(tmp_path, "randomized", 0, found)
     (tmp_path / "summary.json").write_text("{}")
     page = write_report(tmp_path).read_text()
@@ -42,7 +42,9 @@ def test_ordinary_ranges_are_split_as_ever_and_what_does_not_vary_is_not():
     assert splits_of(PENDULUM, trained(nominal, nominal)) == {}
 
 
-@pytest.mark.parametrize("damage", [[], {"without": 3}, {"without": {"default": 3}, "source": "x", "returns": {}}])
+@pytest.mark.parametrize(
+    "damage", [[], {"without": 3}, {"broken": []}, {"without": {"default": 3}, "source": "x", "returns": {}}]
+)
 def test_a_damaged_file_is_left_out(damage, tmp_path):
     (tmp_path / "splits-randomized-0.json").write_text(json.dumps(damage))
     (tmp_path / "summary.json").write_text("{}")
