@@ -315,8 +315,9 @@ class HeadStart:
             played = target.run(
                 key_of(seed, "evaluation"), greedy, found.params, self.scale.evaluation_episodes, "evaluation"
             )
-            returns, _, _ = worth = Evaluation.of(played)
-            shot = Shot(found.shots, returns, found.practice, found.params, found.wall_seconds, worth.broke)
+            worth = Evaluation.of(played)
+            returns, practice = worth.episode_return, found.practice
+            shot = Shot(found.shots, returns, practice, found.params, found.wall_seconds, worth.broke)
             yield Scored(seed, "adapted", found.shots, shot, used())
 
     def oracle(self, seed: int, state: State) -> Iterator[Finding]:

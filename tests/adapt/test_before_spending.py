@@ -116,6 +116,22 @@ class Heavy:
         return HOPPER.step(seeds, state, action, where)
 
 
+def listening(loudness):
+    """Returns a `play` that notes how loud, beside the first, each policy is that plays."""
+
+    def noted(key, family, policy, params, tasks, episodes):
+        loudness.append(float(np.exp(params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean()))
+        return play(key, family, policy, params, tasks, episodes)
+
+    return noted
+
+
+def louder(distribution, state, turn):
+    """Learns nothing but to be louder."""
+    yield "learning"
+    return state + 1
+
+
 class TestTheArm:
     def spend(self, tmp_path, budget=3, excite=True, method=METHOD):
         ledger = Ledger(path=tmp_path / "ledger.json", budget=budget)
@@ -149,17 +165,9 @@ class TestTheArm:
         played = []
         ledger = Ledger(path=tmp_path / "ledger.json", budget=3)
 
-        def watched(key, family, policy, params, tasks, episodes):
-            played.append(float(np.exp(params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean()))
-            return play(key, family, policy, params, tasks, episodes)
-
-        def learn(distribution, state, turn):
-            yield "learning"
-            return state + 1
-
-        pupil = Pupil(0, learn, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
+        pupil = Pupil(0, louder, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
         arm = AdaptedArm(METHOD, (1, 3), False, tmp_path / "adaptation-0.json")
-        every = arm.meet(KEY, Target(Heavy, ledger, watched), POLICY, pupil, METHOD_BEFORE)
+        every = arm.meet(KEY, Target(Heavy, ledger, listening(played)), POLICY, pupil, METHOD_BEFORE)
         found = [f for f in every if isinstance(f, Adapted)]
         np.testing.assert_allclose(played, [1.0, 1.5, 1.5], rtol=1e-5)
         after = [np.exp(f.params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean() for f in found]
@@ -212,18 +220,10 @@ class TestTheArm:
             clouds.append((key, cloud, {name: way.params["actor"]["log_std"] for name, way in ways.items()}))
             return {name: float((name == "twice the noise") == (len(clouds) > 1)) for name in ways}
 
-        def watched(key, family, policy, params, tasks, episodes):
-            loudness.append(float(np.exp(params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean()))
-            return play(key, family, policy, params, tasks, episodes)
-
-        def learn(distribution, state, turn):
-            yield "learning"
-            return state + 1
-
         monkeypatch.setattr("headstart.experiments.adapted.excitement", excited)
-        pupil = Pupil(0, learn, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
+        pupil = Pupil(0, louder, lambda state: noisier(PARAMS, 1.0 + 0.5 * state))
         arm = AdaptedArm(METHOD, (1, 3), True, tmp_path / "adaptation-0.json")
-        target = Target(Heavy, Ledger(path=tmp_path / "ledger.json", budget=3), watched)
+        target = Target(Heavy, Ledger(path=tmp_path / "ledger.json", budget=3), listening(loudness))
         list(arm.meet(KEY, target, POLICY, pupil, None))
         torso = METHOD.coordinates.names.index("mass:torso")
         (first, prior, _), (second, after, ways) = clouds

@@ -6,9 +6,10 @@ import re
 import pytest
 
 from headstart.__main__ import main
-from headstart.experiments.scales import SCALES, Scale
+from headstart.experiments.scales import SCALES
 from headstart.run.summary import read_summary
 from tests.commands.fragile import TOO_HEAVY
+from tests.commands.test_transfer_faults import SMALL
 
 FRAGILE, BREAKING = "tests.commands.fragile:Fragile", "tests.commands.fragile:breaking"
 RANGES = '{"mass:rod": [1.0, 2.0], "length:rod": [0.9, 1.2], "gravity": 9}'
@@ -106,16 +107,7 @@ def test_a_target_that_breaks_in_evaluation_is_told(fragile, capsys):
 
 
 def test_a_study_names_its_sources_and_whose_evaluation_broke(tmp_path, capsys, monkeypatch):
-    small = Scale(
-        seeds=1,
-        source_steps=4_096,
-        open_steps=4_096,
-        adapted_steps=1_024,
-        oracle_steps=4_096,
-        evaluation_episodes=3,
-        experience_steps=1_024,
-    )
-    monkeypatch.setitem(SCALES, "tiny", small)
+    monkeypatch.setitem(SCALES, "tiny", SMALL)
     folder = tmp_path / "run"
     words = ["transfer", "--source", FRAGILE, "--target", BREAKING, "--size", "tiny", "--shots", "0,1"]
     assert main([*words, "--randomize", RANGES, "--out", str(folder)]) == 0

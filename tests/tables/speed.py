@@ -53,7 +53,7 @@ def speed():
 
 def elsewhere():
     """Says what the ratios to peers were before, and on machines of another speed: they depend on it."""
-    ppo, sac = result("ppo_hopper.json")["found"], result("sac_updates_faster.json")
+    ppo = result("ppo_hopper.json")["found"]
     befores = []
     for which, where in (("slow", "a slower machine"), ("fast", "one about as fast")):
         then = result(f"ppo_hopper_before_{which}.json")["found"]
@@ -69,7 +69,5 @@ def elsewhere():
         "more from what has two threads. "
         "The bare physics is what our worlds step. Beside `mujoco.rollout` as it comes, with Gymnasium's model and "
         f"MuJoCo's stopwatch, PPO is {ppo['bare, as it comes']['ratio']:.2f} ×. Before worlds did without that "
-        f"stopwatch and without the search for near bodies it was {' and '.join(befores)}. On another machine SAC is "
-        f"{sac['times_sbx_one_a_call']:.2f} × sbx and {sac['share_of_matrix_products']:.2f} × the products "
-        "([sac_updates_faster](results/sac_updates_faster.json))."
+        f"stopwatch and without the search for near bodies it was {' and '.join(befores)}."
     )
