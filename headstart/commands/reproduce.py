@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from headstart.commands.compiled import arithmetic
+from headstart.commands.diverging import tell_diverged
 from headstart.commands.folders import inside, new_folder, taken_back
 from headstart.errors import Fault, InputError
 from headstart.experiments.claims import CLAIMS, Reproduced, Request, Work, claim, side_by_side
 from headstart.options import Reproduce
 from headstart.processors import usable
+from headstart.report.diverged import read_diverged
 from headstart.run import disk, lock, strict_json
 from headstart.run.record import create_run, git_commit, read_config, versions
 
@@ -68,12 +70,15 @@ def carry_out(settings: dict[str, Any], seed: int, folder: Path, resumed: bool =
             "versions": versions(),
             "git": git_commit(),
         }
+        if diverged := sum(told.diverged for told in read_diverged(folder)):
+            about["diverged_steps"] = diverged
         result = {"claim": settings["claim"], **about, **found.result}
         keep(folder / "result.json", result)
         page = CLAIMS[settings["claim"]].page if settings["claim"] in CLAIMS else None
         if page is not None:
             importlib.import_module(page).write_page(result, folder)
     console.print(found.table, highlight=False, soft_wrap=True, markup=False)
+    tell_diverged(console, folder)
     console.print(f"\n{folder / 'result.json'}", highlight=False, soft_wrap=True, markup=False)
     return 0
 

@@ -321,12 +321,12 @@ def measured_oracle(job: Job, scale: Scale, folder: Path) -> dict[str, Any]:
     robot = jax.tree.map(lambda leaf: leaf[job.row], unmet(home, world, scale.unmet)[INSIDE])
     tasks, one = Fixed(task=robot), jax.tree.map(lambda leaf: leaf[None], robot)
     policy, brought = learnt(Job(job.world, ORIGIN, ARMS[ORIGIN], job.seed), home, scale.amount(job.world), folder)
-    further = gone_on(job._replace(arm=ARMS[ORIGIN]), home, scale.further, tasks, brought)
+    further = gone_on(job._replace(arm=ARMS[ORIGIN]), home, scale.further, tasks, brought, folder)
     nobody = RandomActions(action=home.action)
     still: Any = dataclasses.replace(policy_with("none", home.observation, home.action), deterministic=True)
     zeros = jax.tree.map(np.zeros_like, still.init(key_of(job.seed, "still")))  # a network of zeros asks for nothing
     players: dict[str, tuple[Policy, Params]] = {
-        "from_scratch": played_by(*alone(job, home, scale.alone, tasks)),
+        "from_scratch": played_by(*alone(job, home, scale.alone, tasks, folder)),
         "gone_on": played_by(*further),
         "brought": played_by(policy, brought),
         "random": (nobody, {}),

@@ -26,7 +26,8 @@ from headstart.nets.memory import MemoryName, policy_with
 from headstart.nets.policies import SquashedPolicy, StochasticPolicy
 from headstart.nets.unroll import MemoryPolicy
 from headstart.run import sealed
-from headstart.run.train import Training, train
+from headstart.run.train import Training
+from headstart.run.watched import watched
 from headstart.spaces import ParameterSpace
 from headstart.tasks.mujoco.informed import SEEN
 from headstart.types import Learner, ObservationSpace, Params, State, TaskDistribution, TaskFamily
@@ -90,7 +91,7 @@ def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[St
     teaching = TEACHINGS[world.teaching]
     if not amount.taught:
         learner = reinforced(job, home, amount.steps)
-        learn = partial(practised, job, practice, learner, tasks, amount.steps)
+        learn = partial(practised, job, practice, learner, tasks, amount.steps, folder)
         return learner.policy, kept_params(job, learner, amount.steps, folder, lambda: learner.params(learn()))
     if not job.arm.randomized:
         return well_learnt(job, home, practice, tasks, amount.steps + amount.taught, folder)
@@ -102,7 +103,7 @@ def learnt(job: Job, home: TaskFamily, amount: Amount, folder: Path) -> tuple[St
     updates = -(-amount.taught // (Distillation.envs * ROLLOUT_STEPS))
     lessons = Distillation(student=student, teacher=expert, entry=SEEN, asked=teaching.asked, decay=updates)
     fresh = lessons.init(key_of(job.seed, job.name))._replace(teacher=params)
-    learn = partial(practised, job, teaching.shown(family=home), lessons, tasks, amount.taught, fresh)
+    learn = partial(practised, job, teaching.shown(family=home), lessons, tasks, amount.taught, folder, fresh)
     return student, kept_params(job, lessons, amount.taught, folder, lambda: lessons.params(learn()))
 
 
@@ -113,29 +114,32 @@ def well_learnt(
     if WORLDS[job.world].teaching == "replay":
         learner = from_replay(job, practice, steps)
         return learner.policy, kept_params(
-            job, learner, steps, folder, lambda: learner.mean(practised(job, practice, learner, tasks, steps))
+            job, learner, steps, folder, lambda: learner.mean(practised(job, practice, learner, tasks, steps, folder))
         )
     pupil = reinforced(job, practice, steps)
-    learn = partial(schooled, key_of(job.seed, job.name), home, practice, pupil, tasks, steps)
+    first, second = (partial(watched, **diverging(job, folder, part)) for part in ("first lesson", ""))
+    learn = partial(schooled, key_of(job.seed, job.name), home, practice, pupil, tasks, steps, (first, second))
     return pupil.policy, kept_params(job, pupil, steps, folder, learn)
 
 
 def gone_on(
-    job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution, params: Params
+    job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution, params: Params, folder: Path
 ) -> tuple[StochasticPolicy, Params]:
     """Lets what was learnt go on by itself in other tasks; its critic, which it has none of, learns ahead of it."""
     learner = reinforced(job, home, steps)
     learner = dataclasses.replace(learner, critic_warmup=(learner.decay or 0) // WARM_UP)
     fresh = learner.init(key_of(job.seed, job.name))._replace(params=params)
     practice = practice_of(home, WORLDS[job.world])
-    return learner.policy, learner.params(practised(job, practice, learner, tasks, steps, fresh))
+    return learner.policy, learner.params(practised(job, practice, learner, tasks, steps, folder, fresh, "gone on"))
 
 
-def alone(job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution) -> tuple[StochasticPolicy, Params]:
+def alone(
+    job: Job, home: TaskFamily, steps: int, tasks: TaskDistribution, folder: Path
+) -> tuple[StochasticPolicy, Params]:
     """Lets a policy learn by itself from nothing."""
     learner = reinforced(job, home, steps)
     practice = practice_of(home, WORLDS[job.world])
-    return learner.policy, learner.params(practised(job, practice, learner, tasks, steps))
+    return learner.policy, learner.params(practised(job, practice, learner, tasks, steps, folder))
 
 
 def reinforced(job: Job, home: TaskFamily, steps: int) -> RecurrentPPO:
@@ -190,11 +194,24 @@ def kept_params(job: Job, learner: Any, steps: int, folder: Path, learn: Callabl
 
 
 def practised(
-    job: Job, home: TaskFamily, learner: Learner, tasks: TaskDistribution, steps: int, fresh: State | None = None
+    job: Job,
+    home: TaskFamily,
+    learner: Learner,
+    tasks: TaskDistribution,
+    steps: int,
+    folder: Path,
+    fresh: State | None = None,
+    part: str = "",
 ) -> Any:
-    """Trains for so many environment steps, from a state where there is one."""
+    """Trains for so many environment steps, from a state where there is one; says where the simulator diverged."""
     training = Training(family=home, learner=learner, distribution=tasks, steps=ROLLOUT_STEPS, split=False)
     run = training.start(key_of(job.seed, job.name), fresh)
-    for progress in train(training, run, steps):
+    for progress in watched(training, run, steps, **diverging(job, folder, part)):
         run = progress.run
     return run.learner
+
+
+def diverging(job: Job, folder: Path, part: str) -> dict[str, Any]:
+    """Names the file on where the simulator diverged in a job, or in a part of it, and whom it is of."""
+    file = f"diverged-{name_of(job)}{f'-{part}' if part else ''}.json".replace(" ", "-")
+    return {"path": folder / file, "source": f"{job.world}, {job.name}", "seed": job.seed}

@@ -11,6 +11,7 @@ Source: the order of lessons, lecture slide "Curriculum learning"; Bengio et al.
 
 import dataclasses
 import math
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from headstart.learn.recurrent_ppo import RecurrentPPO
-from headstart.run.train import Training, train
+from headstart.run.train import Progress, Run, Training
 from headstart.tasks.fixed import Fixed
 from headstart.types import Params, TaskDistribution
 
@@ -37,6 +38,7 @@ class Lesson(NamedTuple):
     std: float | None = None
 
 
+Trains = Callable[[Training, Run, int], Iterator[Progress]]  # as `headstart.run.train.train` does
 FIRST_SHARE = 0.2  # of the steps
 FIRST = Lesson(64, {"minibatch_size": 256, "epochs": 8})
 SECOND = Lesson(
@@ -45,7 +47,13 @@ SECOND = Lesson(
 
 
 def schooled(
-    key: Key[Array, ""], home: Any, practice: Any, learner: RecurrentPPO, tasks: TaskDistribution, steps: int
+    key: Key[Array, ""],
+    home: Any,
+    practice: Any,
+    learner: RecurrentPPO,
+    tasks: TaskDistribution,
+    steps: int,
+    trains: tuple[Trains, Trains],
 ) -> Params:
     """Learns for so many steps, a fifth of them on the plain robot, and returns the policy's parameters.
 
@@ -56,12 +64,13 @@ def schooled(
         learner: with the settings that both lessons share.
         tasks: of the second lesson.
         steps: environment steps of both.
+        trains: in each of them, to its end.
     """
     keys = jax.random.split(key)
     first = int(steps * FIRST_SHARE)
-    state = taught(keys[0], home, settled(learner, FIRST, first), Fixed(task=home.task()), FIRST, first)
+    state = taught(keys[0], home, settled(learner, FIRST, first), Fixed(task=home.task()), FIRST, first, trains[0])
     last = settled(learner, SECOND, steps - first)
-    return taught(keys[1], practice, last, tasks, SECOND, steps - first, begun(last, state, SECOND)).params
+    return taught(keys[1], practice, last, tasks, SECOND, steps - first, trains[1], begun(last, state, SECOND)).params
 
 
 def settled(learner: RecurrentPPO, lesson: Lesson, steps: int) -> RecurrentPPO:
@@ -87,11 +96,12 @@ def taught(
     tasks: TaskDistribution,
     lesson: Lesson,
     steps: int,
+    trains: Trains,
     fresh: Any = None,
 ) -> Any:
     """Trains for one lesson."""
     training = Training(family=home, learner=learner, distribution=tasks, steps=lesson.rollout, split=False)
     run = training.start(key, fresh)
-    for progress in train(training, run, steps):
+    for progress in trains(training, run, steps):
         run = progress.run
     return run.learner

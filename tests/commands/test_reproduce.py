@@ -47,6 +47,15 @@ def test_a_claim_is_measured_and_its_result_says_how(counting, tmp_path, capsys)
     assert (counting[0].size, counting[0].seeds, counting[0].given) == ("tiny", 3, {"source": "here"})
 
 
+def test_a_simulator_that_diverged_on_the_way_is_named(counting, tmp_path, capsys):
+    out, told = tmp_path / "run", {"source": "hopper, recurrent", "diverged": 3, "steps": 9, "cases": []}
+    out.mkdir()
+    (out / "diverged-hopper-recurrent-0.json").write_text(json.dumps(told))
+    assert main(["reproduce", "counting", "--out", str(out)]) == 0
+    assert "the simulator diverged in 3 of 9 steps of the arm hopper, recurrent" in capsys.readouterr().out
+    assert json.loads((out / "result.json").read_text())["diverged_steps"] == 3
+
+
 def test_an_interrupted_run_goes_on_with_what_it_kept_and_a_finished_one_says_so(counting, tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["reproduce", "counting", "--seed", "4", "--out", str(out)]) == 0

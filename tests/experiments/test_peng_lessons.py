@@ -10,6 +10,7 @@ from headstart.experiments.peng_learning import Amount, Job, reinforced, teacher
 from headstart.experiments.peng_lessons import FIRST, SECOND, schooled
 from headstart.experiments.peng_teaching import TEACHINGS
 from headstart.experiments.peng_worlds import ARMS, WORLDS, distribution_of, practice_of
+from headstart.run.train import train
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.mujoco import Exact, Informed
@@ -47,12 +48,12 @@ def test_two_lessons_the_plain_robot_and_then_the_tasks(monkeypatch):
     home, practice = (TEACHING.known(family=world) for world in (HOME, practice_of(HOME, WORLD)))
     learner, calls, real = reinforced(JOB, home, STEPS), [], peng_lessons.taught
 
-    def watched(key, world, pupil, tasks, lesson, steps, fresh=None):
+    def watched(key, world, pupil, tasks, lesson, steps, trains, fresh=None):
         calls.append((world, pupil, tasks, lesson, steps, fresh))
-        return real(key, world, pupil, tasks, lesson, 1, fresh)
+        return real(key, world, pupil, tasks, lesson, 1, trains, fresh)
 
     monkeypatch.setattr(peng_lessons, "taught", watched)
-    params = schooled(KEY, home, practice, learner, TASKS, STEPS)
+    params = schooled(KEY, home, practice, learner, TASKS, STEPS, (train, train))
     (there, first, alone, one, some, nothing), (here, second, those, two, rest, fresh) = calls
     assert (there, here) == (home, practice), "the first is paid as Gymnasium pays"
     assert (one, two) == (FIRST, SECOND) and (some, rest) == (8_192, 32_768) and nothing is None
@@ -68,7 +69,7 @@ def test_two_lessons_the_plain_robot_and_then_the_tasks(monkeypatch):
 def test_teachers_of_the_pusher_and_who_has_none_go_to_school(monkeypatch, tmp_path):
     calls = {}
 
-    def watched(key, home, practice, learner, tasks, steps):
+    def watched(key, home, practice, learner, tasks, steps, trains):
         calls[steps] = home, practice, learner, tasks
         return learner.policy.init(key)
 

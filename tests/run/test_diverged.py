@@ -5,12 +5,21 @@ import json
 import numpy as np
 import pytest
 
+from headstart.adapt.randomize import Uniform
 from headstart.errors import Fault
+from headstart.experiments.peng_learning import Job, practised
+from headstart.experiments.peng_worlds import ARMS
+from headstart.experiments.sources import key_of
+from headstart.learn.ppo import PPO
+from headstart.nets.memory import policy_with
 from headstart.report.diverged import lines, read_diverged
 from headstart.run import episodes
 from headstart.run.diverged import MOST, farthest, kept_cases, phrase, with_cases, write_diverged
+from headstart.run.train import Training, train
 from headstart.spaces import Parameter, ParameterSpace
+from headstart.tasks.fixed import Fixed
 from headstart.types import Rollout, Task
+from tests.commands.fragile import TOO_HEAVY, Fragile
 
 SPACE = ParameterSpace(
     (
@@ -98,3 +107,20 @@ def test_a_damaged_file_is_left_out_of_the_page(tmp_path, change):
     assert len(read_diverged(tmp_path)) == 1
     (tmp_path / "diverged.json").write_text(json.dumps(value | change))
     assert read_diverged(tmp_path) == []
+
+
+def test_a_study_that_keeps_nothing_else_of_a_training_says_where_it_diverged(tmp_path):
+    world = Fragile()
+    learner = PPO(policy=policy_with("none", world.observation, world.action))
+    tasks = Uniform(space=world.dynamics, ranges={"mass:rod": (1.0, 2.0)}, base=world.task())
+    job = Job("hopper", "no randomization", ARMS["no randomization"], 3)
+    practised(job, world, learner, tasks, 4096, tmp_path, part="gone on")
+    training = Training(family=world, learner=learner, distribution=tasks, split=False)
+    progress = list(train(training, training.start(key_of(3, job.name)), 4096))
+    lost = sum(int(np.sum(~np.asarray(one.rollout.valid))) for one in progress)
+    (told,) = read_diverged(tmp_path)
+    assert (told.source, told.diverged, told.steps) == ("hopper, no randomization", lost, 4096) and lost > 0
+    assert all(case[0].name == "mass:rod" and case[0].value >= TOO_HEAVY for case in told.cases)
+    practised(job, world, learner, Fixed(task=world.task()), 4096, tmp_path)
+    (file,) = tmp_path.iterdir()  # where nothing diverges there is none
+    assert file.name == "diverged-hopper-no-randomization-3-gone-on.json"
