@@ -30,7 +30,7 @@ def keep_diverged(sitting: Sitting, seen: Sequence[Episodes], cases: Cases) -> N
 
 
 def tell_diverged(console: Console, path: Path) -> None:
-    """Says in a line that the simulator diverged, and where, and in one that evaluation episodes broke."""
+    """Says in a line that the simulator diverged, and where, and in one or two which episodes broke."""
     for line in lines(path):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

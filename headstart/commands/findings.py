@@ -112,19 +112,15 @@ class Findings:
                 rows = tuple(tuple(map(float, practice[:points])) for practice in last.values())
                 yield summary.Curve(method=method, episodes=tuple(range(1, points + 1)), per_seed=rows)
 
-    def broken(self) -> list[dict[str, Any]]:
-        """Says whose evaluation episodes the target broke in, and in how many."""
-        return [
-            {
-                "method": found.method,
-                "shots": found.shots,
-                "seed": found.seed,
-                "broken": found.shot.broken,
-                "episodes": len(found.shot.returns),
-            }
-            for found in self.scored
-            if found.shot.broken
-        ]
+    def broken(self) -> dict[str, list[dict[str, Any]]]:
+        """Says in whose episodes the target broke, of evaluation and of those learnt from, and in how many."""
+        order = {method: i for i, method in enumerate(self.study.methods)}
+        scored = sorted(self.scored, key=lambda found: (order[found.method], found.seed, found.shots))
+        last = {(found.seed, found.method): found for found in scored}  # who has spent most
+        evaluated = [_broken(found, found.shot.broken, len(found.shot.returns)) for found in scored]
+        practised = [_broken(found, found.shot.broken_practice, len(found.shot.practice)) for found in last.values()]
+        named = {"broken": evaluated, "broken_practice": practised}
+        return {name: some for name, rows in named.items() if (some := [row for row in rows if row["broken"]])}
 
     def rows(self) -> list[Arm]:
         """Returns the arms as the table on the terminal wants them."""
@@ -149,7 +145,7 @@ class Findings:
                 "command": command_line({"command": "transfer", "settings": self.settings}),
                 "wall_seconds": round(wall_seconds, 1),  # of this attempt
             }
-            | ({"broken": broken} if (broken := self.broken()) else {}),
+            | self.broken(),
         )
 
 
@@ -164,11 +160,23 @@ def plain(found: Scored) -> dict[str, Any]:
         "wall_seconds": found.shot.wall_seconds,
         "counts": list(found.counts),
         "broken": found.shot.broken,
+        "broken_practice": found.shot.broken_practice,
+    }
+
+
+def _broken(found: Scored, broken: int, episodes: int) -> dict[str, Any]:
+    return {
+        "method": found.method,
+        "shots": found.shots,
+        "seed": found.seed,
+        "broken": broken,
+        "episodes": episodes,
     }
 
 
 def scored_of(row: dict[str, Any]) -> Scored:
     """Reads what `plain` wrote."""
-    returns, practice, broken = np.array(row["returns"]), np.array(row["practice"]), row.get("broken", 0)
-    shot = Shot(row["shots"], returns, practice, None, row["wall_seconds"], broken)
+    returns, practice = np.array(row["returns"]), np.array(row["practice"])
+    broken = row.get("broken", 0), row.get("broken_practice", 0)  # earlier findings do not say
+    shot = Shot(row["shots"], returns, practice, None, row["wall_seconds"], *broken)
     return Scored(row["seed"], row["method"], row["shots"], shot, Counts(*row["counts"]))

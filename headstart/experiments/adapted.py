@@ -68,12 +68,14 @@ class Adapted(NamedTuple):
         params: of the policy.
         practice: returns of the target episodes so far.
         wall_seconds: that it took, training included.
+        broken: of the target episodes those in which the target broke; the steps before were adapted to.
     """
 
     shots: int
     params: Params
     practice: Float[np.ndarray, " shot"]
     wall_seconds: float
+    broken: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,8 @@ class AdaptedArm:
             record["posteriors"].append({"shots": k, **told, **way})
             self.write(record)
             state = yield from pupil.learn(Held(distribution=self.method, state=belief), state, turn)
-            practice = Evaluation.of(tuple(episodes)).episode_return
-            yield Adapted(k, pupil.params(state), practice, time.monotonic() - begun)
+            met = Evaluation.of(tuple(episodes))
+            yield Adapted(k, pupil.params(state), met.episode_return, time.monotonic() - begun, met.broke)
         self.write(record | self.after(key, belief, feedback, told, tuple(episodes)))
 
     def write(self, record: dict[str, Any]) -> None:

@@ -316,8 +316,8 @@ class HeadStart:
                 key_of(seed, "evaluation"), greedy, found.params, self.scale.evaluation_episodes, "evaluation"
             )
             worth = Evaluation.of(played)
-            returns, practice = worth.episode_return, found.practice
-            shot = Shot(found.shots, returns, practice, found.params, found.wall_seconds, worth.broke)
+            shot = Shot(found.shots, worth.episode_return, found.practice, found.params, found.wall_seconds)
+            shot = shot._replace(broken=worth.broke, broken_practice=found.broken)
             yield Scored(seed, "adapted", found.shots, shot, used())
 
     def oracle(self, seed: int, state: State) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The sentences on where a simulator diverged while somebody learnt in it, and on evaluation episodes that broke.
+"""The sentences on where a simulator diverged while somebody learnt in it, and on episodes that broke.
 
 For the page and for the terminal.
 """
@@ -75,29 +75,31 @@ def _where(told: Sequence[Told]) -> str:
 
 
 class Broken(NamedTuple):
-    """Evaluation episodes that ended since the world broke in them: where, how many, and of how many."""
+    """Episodes that ended since the world broke in them: where, how many, of how many, and if they were learnt from."""
 
     where: str
     broken: int
     episodes: int
+    learnt: bool = False
 
 
 def read_broken(path: Path) -> list[Broken]:
-    """Reads which evaluation episodes broke, on the target and on other dynamics; of a damaged file nothing is said."""
+    """Reads which episodes broke, on the target and on other dynamics; of a damaged file nothing is said."""
     on_target = [one for some in undamaged(path, "summary.json", _on_target) for one in some]
     on_splits = [one for some in undamaged(path, "splits-*.json", _on_splits) for one in some]
-    whole: dict[str, Broken] = {}
+    whole: dict[tuple[str, bool], Broken] = {}
     for one in (*on_target, *on_splits):  # of all seeds together
-        before = whole.get(one.where, Broken(one.where, 0, 0))
-        whole[one.where] = Broken(one.where, before.broken + one.broken, before.episodes + one.episodes)
+        before = whole.get((one.where, one.learnt), one._replace(broken=0, episodes=0))
+        both = one._replace(broken=before.broken + one.broken, episodes=before.episodes + one.episodes)
+        whole[one.where, one.learnt] = both
     return list(whole.values())
 
 
 def _on_target(value: Any) -> list[Broken]:
-    rows = value["extra"].get("broken", [])
     return [
-        Broken(f"{clean(row['method'], 40)}, k = {int(row['shots'])}", int(row["broken"]), int(row["episodes"]))
-        for row in rows
+        Broken(f"{clean(row['method'], 40)}, k = {int(row['shots'])}", int(row["broken"]), int(row["episodes"]), learnt)
+        for name, learnt in (("broken", False), ("broken_practice", True))
+        for row in value["extra"].get(name, [])
     ]
 
 
@@ -108,10 +110,17 @@ def _on_splits(value: Any) -> list[Broken]:
     ]
 
 
-def broken_sentence(found: Sequence[Broken]) -> str:
-    """Says which evaluation episodes broke; their returns are part of the means."""
-    named = "; ".join(f"{one.where}: {one.broken} of {one.episodes}" for one in found)
-    return f"evaluation episodes in which the world broke, whose returns are those of the steps before: {named}"
+def broken_sentences(found: Sequence[Broken]) -> list[str]:
+    """Says which evaluation episodes broke, whose returns are part of the means, and which of those learnt from."""
+    said = {
+        False: "evaluation episodes in which the world broke, whose returns are those of the steps before",
+        True: "target episodes in which the world broke, of which the steps before were learnt from",
+    }
+    return [
+        f"{words}: {'; '.join(f'{one.where}: {one.broken} of {one.episodes}' for one in mine)}"
+        for learnt, words in said.items()
+        if (mine := [one for one in found if one.learnt == learnt])
+    ]
 
 
 def lines(path: Path) -> list[str]:
@@ -120,11 +129,11 @@ def lines(path: Path) -> list[str]:
     if told:
         files = sorted(path.glob(FILES))
         said.append(f"{sentence(told)}; see {files[0] if len(files) == 1 else path / FILES}")
-    return [*said, broken_sentence(broken)] if broken else said
+    return [*said, *broken_sentences(broken)]
 
 
 def diverged_part(told: Sequence[Told], broken: Sequence[Broken]) -> str:
-    """Renders a sentence for each arm with its cases, and one on evaluation."""
+    """Renders a sentence for each arm with its cases, and one each on evaluation and on what was learnt from."""
     parts = []
     for source in dict.fromkeys(one.source for one in told):
         mine = [one for one in told if one.source == source]
@@ -133,7 +142,8 @@ def diverged_part(told: Sequence[Told], broken: Sequence[Broken]) -> str:
         parts.append("<ul>" + "".join(f"<li>{escape(case)}</li>" for case in cases) + "</ul>" if cases else "")
     if told:
         parts.append(f'<p class="note">{escape(NOTE)}</p>')
-    return "".join(parts) + (f"<p>{escape(_begun(broken_sentence(broken)))}</p>" if broken else "")
+    parts += [f"<p>{escape(_begun(said))}</p>" for said in broken_sentences(broken)]
+    return "".join(parts)
 
 
 def _begun(said: str) -> str:

@@ -34,6 +34,7 @@ class Shot(NamedTuple):
         params: the policy's parameters at this point.
         wall_seconds: spent on adapting, evaluation left out.
         broken: evaluation episodes in which the target broke.
+        broken_practice: adaptation episodes so far in which it did; what came before in each was learnt from.
     """
 
     shots: int
@@ -42,6 +43,7 @@ class Shot(NamedTuple):
     params: Params
     wall_seconds: float
     broken: int = 0
+    broken_practice: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,15 +90,19 @@ class FewShot:
         key_start, key = jax.random.split(key)
         greedy = dataclasses.replace(tuning.policy, deterministic=True)  # pyright: ignore[reportArgumentType]
         state, practice, wall = tuning.start(key_start, source), [], 0.0
+        cut_short = 0
         for shots in self.shots:
             begun = time.monotonic()
             while len(practice) < shots:
                 wanted = min(self.batch, shots - len(practice))
                 key, key_play, key_learn = jax.random.split(key, 3)
                 episodes = target.run(key_play, tuning.policy, tuning.params(state), wanted, "adaptation")
-                practice.extend(Evaluation.of(episodes).episode_return)
+                met = Evaluation.of(episodes)
+                practice.extend(met.episode_return)
+                cut_short += met.broke
                 state, _ = tuning.learn(key_learn, state, episodes)
             wall += time.monotonic() - begun
             played = target.run(key_evaluate, greedy, tuning.params(state), self.evaluation_episodes, "evaluation")
             worth = Evaluation.of(played)
-            yield Shot(shots, worth.episode_return, np.array(practice), tuning.params(state), wall, worth.broke)
+            returns, params = worth.episode_return, tuning.params(state)
+            yield Shot(shots, returns, np.array(practice), params, wall, worth.broke, cut_short)

@@ -173,6 +173,20 @@ class TestTheArm:
         after = [np.exp(f.params["actor"]["log_std"] - PARAMS["actor"]["log_std"]).mean() for f in found]
         np.testing.assert_allclose(after, [2.0, 1.5, 2.0], rtol=1e-5)  # k = 0 has learnt in as many rounds, by itself
 
+    def test_target_episodes_that_broke_are_counted(self, tmp_path):
+        ledger = Ledger(path=tmp_path / "ledger.json", budget=3)
+
+        def breaking(*given):
+            whole = play(*given)
+            valid = np.array(whole[-1].valid)
+            valid[-1] = False
+            return (*whole[:-1], whole[-1]._replace(valid=valid))
+
+        pupil = Pupil(0, louder, lambda state: PARAMS)
+        arm = AdaptedArm(METHOD, (1, 3), False, tmp_path / "adaptation-0.json")
+        every = arm.meet(KEY, Target(Heavy, ledger, breaking), POLICY, pupil, METHOD_BEFORE)
+        assert [f.broken for f in every if isinstance(f, Adapted)] == [0, 1, 3]
+
     def test_the_report_reads_what_it_wrote(self, tmp_path):
         self.spend(tmp_path)
         notes = {}

@@ -122,8 +122,16 @@ def test_a_study_names_its_sources_and_whose_evaluation_broke(tmp_path, capsys, 
     assert arms == " of the arms oracle and randomized" and ":rod = " in case
     broken = read_summary(folder / "summary.json").extra["broken"]
     assert {"method": "fine-tune randomized", "shots": 1, "seed": 0, "broken": 3, "episodes": 3} in broken
+    practised = read_summary(folder / "summary.json").extra["broken_practice"]
+    assert [(row["method"], row["broken"], row["episodes"]) for row in practised] == [
+        ("scratch", 1, 1),
+        ("fine-tune nominal", 1, 1),
+        ("fine-tune randomized", 1, 1),
+    ]
+    assert "target episodes in which the world broke, of which the steps before were learnt from: scratch" in said
     splits = json.loads((folder / "splits-nominal-0.json").read_text())["broken"]
     assert splits["extrapolation"] > 0 and "default" not in splits
     assert "fine-tune randomized, k = 1: 3 of 3" in said and "nominal, outside the ranges in simulation: " in said
     page = (folder / "report.html").read_text()
     assert "of the arm randomized, at e.g. " in page and "Evaluation episodes in which the world broke" in page
+    assert "Target episodes in which the world broke" in page
