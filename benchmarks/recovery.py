@@ -4,7 +4,7 @@ DROPO takes 1000 evaluations × 100 samples of every step, so it is run on the f
 Every finished row is kept in a file beside the result, and the command goes on where it was cut; where there is no such
 file it goes on from the result.
 
-    python benchmarks/recovery.py --out results/adaptation_recovery.json --targets 20 --baseline 3
+    python benchmarks/recovery.py --out results/adaptation_recovery.json --targets 40 --baseline 3 --unmodelled 10
 """
 
 import argparse
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--targets", type=int, default=20)
     parser.add_argument("--baseline", type=int, default=3, help="targets that DROPO is run on")
+    parser.add_argument("--unmodelled", type=int, help="likewise, with an effect that is not modelled; else as many")
     parser.add_argument("--method", choices=[*METHODS, "both"], default="both", help="what to run now, of all of it")
     parser.add_argument("--noise", type=float, help="run cases of this noise only, now")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after the row that passes this; go on later")
@@ -57,6 +58,8 @@ def main() -> None:
     wanted = [("posterior", number, case) for number in range(asked.targets) for case in CASES]
     wanted.sort(key=lambda one: one[2].noise == 0.0)  # without noise there is least to learn
     wanted += [("dropo", number, case) for number in range(asked.baseline) for case in CASES]
+    further = range(asked.baseline, asked.unmodelled or 0)
+    wanted += [("dropo", number, case) for number in further for case in CASES if case.unmodelled]
     for method, number, case in wanted:
         if (
             asked.method not in (method, "both")
@@ -74,7 +77,7 @@ def main() -> None:
     rows = [r for r in rows if tuple(r["case"]) in {tuple(c) for c in CASES}]
     content = {
         "command": f"python benchmarks/recovery.py --out {asked.out} --targets {asked.targets} "
-        f"--baseline {asked.baseline}",
+        f"--baseline {asked.baseline}" + (f" --unmodelled {asked.unmodelled}" if asked.unmodelled else ""),
         "seed": study.seed, "versions": versions(), "cpus": os.cpu_count(),
         "complete": len(rows) == len(wanted), "summary": summary(rows, METHODS), "rows": rows,
     }  # fmt: skip

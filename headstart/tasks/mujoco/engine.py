@@ -74,12 +74,12 @@ class Engine:
         if values is self.held:
             return
         different = values != self.held
-        rows = np.flatnonzero(different.any(axis=1))
+        rows = np.flatnonzero(np.logical_or.reduce(different, axis=1))
         if rows.size:
-            derived = (different[rows] & self.randomizer.derived).any(axis=1)
-            arrays = self.randomizer.arrays(values[rows])
+            derived = np.logical_or.reduce(different[rows] & self.randomizer.derived, axis=1)
+            entries = self.randomizer.entries(values[rows])
             for place, row in enumerate(rows.tolist()):
-                self.randomizer.write(self._models[row], self._views[row], arrays, place)
+                self.randomizer.write(self._models[row], self._views[row], entries[place])
                 if derived[place]:
                     settle(self._models[row], self._scratch)
         self.held = values

@@ -10,7 +10,7 @@ Recompiling the model would do the same a hundred times more slowly.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -29,6 +29,27 @@ _MODEL += ("actuator_gainprm", "actuator_biasprm")
 _OPTION = ("gravity", "density", "viscosity")
 # kinds on which constants depend that the compiler derives: inverse weights, mean inertia, subtree masses
 _DERIVED = ("mass", "payload", "armature", "gear")
+
+
+class _Contacts(NamedTuple):
+    """What the friction of contacts with the floor needs.
+
+    Attributes:
+        columns: of friction.
+        factors: for each of them and each geom that column where it counts for the geom, and one past the last, which
+            holds a factor of 1, where it does not.
+        floor: the geom.
+        base: the plain friction of each geom with the floor, infinite for the floor itself.
+        pairs: the geoms of each pair that the model names.
+        entries: where sliding friction stands: of each geom, and of each pair in both directions.
+    """
+
+    columns: Int[np.ndarray, " friction"]
+    factors: Int[np.ndarray, "friction geom"]
+    floor: int
+    base: Float[np.ndarray, " geom"]
+    pairs: Int[np.ndarray, "2 pair"]
+    entries: Int[np.ndarray, " sliding"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +103,7 @@ class Randomizer:
 
     @cached_property
     def places(self) -> dict[str, slice]:
-        """Where each array lies in a row of `flat`: all of them one after the other, so that one product writes all."""
+        """Where each array lies in a row of `entries`: one after the other, so that one product computes all."""
         ends = np.cumsum([default.size for default in self.defaults.values()]).tolist()
         return {name: slice(end - self.defaults[name].size, end) for name, end in zip(self.defaults, ends, strict=True)}
 
@@ -129,12 +150,13 @@ class Randomizer:
             if name not in self.column:
                 raise unknown("parameter", name, list(self.column))
         if len(dynamics) == len(self.column):  # as they come, all at once
-            values = np.array([dynamics[name] for name in self.column], np.float64)[:, rows].T
+            values = np.array([dynamics[name] for name in self.column], np.float64).take(rows, axis=1).T
         else:
             values = np.repeat(self.nominal[None], len(rows), axis=0)
             for name, given in dynamics.items():
                 values[:, self.column[name]] = np.asarray(given)[rows]
-        legal = (values >= self._limits[0]) & (values <= self._limits[1])
+        legal = values >= self._limits[0]
+        legal &= values <= self._limits[1]
         if not legal.all():
             row, column = np.argwhere(~legal)[0]
             parameter = self.targets[column].parameter
@@ -144,60 +166,71 @@ class Randomizer:
             )
         return values
 
-    def arrays(self, values: Float[np.ndarray, "row parameter"]) -> dict[str, Float[np.ndarray, "row ..."]]:
-        """Computes the model's arrays for each row of values, from the defaults."""
+    def entries(self, values: Float[np.ndarray, "row parameter"]) -> Float[np.ndarray, "row entry"]:
+        """Computes the model's arrays for each row of values, from the defaults; they lie as in `places`."""
         with_one = np.ones((len(values), values.shape[1] + 1))
         with_one[:, :-1] = values
-        flat = with_one[:, self.factors]
+        flat = with_one.take(self.factors, axis=1)  # several times as fast as an index, for the few rows of a reset
         flat *= self.plain
         entries, columns = self.absolutes
-        flat[:, entries] = values[:, columns]
-        arrays = {name: flat[:, place].reshape(-1, *shape) for name, place, shape in self._shapes}
-        self._slip(with_one, arrays)
-        self._load(values, arrays)
-        return arrays
+        flat[:, entries] = values.take(columns, axis=1)
+        self._slip(with_one, flat)
+        self._load(values, flat)
+        return flat
 
-    def views(self, model: mujoco.MjModel) -> dict[str, np.ndarray]:
-        """Returns views of a model's own arrays, by the names that `arrays` uses; scalars have none."""
-        model_views = {name: getattr(model, name) for name in self.defaults if name in _MODEL}
-        return model_views | ({"gravity": model.opt.gravity} if "gravity" in self.defaults else {})
+    def arrays(self, entries: Float[np.ndarray, "row entry"]) -> dict[str, Float[np.ndarray, "row ..."]]:
+        """Returns the arrays in `entries`, by their names; views of them."""
+        return {name: entries[:, place].reshape(-1, *self.defaults[name].shape) for name, place in self.places.items()}
+
+    def views(self, model: mujoco.MjModel) -> list[tuple[np.ndarray, slice]]:
+        """Returns views of a model's own arrays, each as a vector, and their places; scalars have none."""
+        named = [(getattr(model, name), name) for name in self.defaults if name in _MODEL]
+        named += [(model.opt.gravity, "gravity")] if "gravity" in self.defaults else []
+        return [(array.reshape(-1), self.places[name]) for array, name in named]
 
     def write(
-        self, model: mujoco.MjModel, views: dict[str, np.ndarray], arrays: dict[str, np.ndarray], row: int
+        self, model: mujoco.MjModel, views: list[tuple[np.ndarray, slice]], entries: Float[np.ndarray, " entry"]
     ) -> None:
         """Writes one row into a model of the same shape; `settle` must follow where constants derive from it."""
-        for name, array in arrays.items():
-            if name in views:
-                views[name][...] = array[row]
-            else:
-                setattr(model.opt, name, float(array[row, 0]))
+        for view, place in views:
+            view[:] = entries[place]
+        for name in self._scalars:
+            setattr(model.opt, name, entries.item(self.places[name].start))
 
-    def _slip(self, with_one: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
+    def _slip(self, with_one: np.ndarray, entries: np.ndarray) -> None:
         """Makes the sliding friction of every contact with the floor what was asked for.
 
         MuJoCo takes the larger coefficient of two geoms, so scaling one of them may do nothing. Where friction differs
         from nominal, each geom gets the coefficient that its contact with the floor shall have, and the floor the
         smallest of these.
         """
-        columns, factors, floor, base = self._contacts
-        changed = (with_one[:, columns] != 1.0).any(axis=1)
-        if not changed.any():
+        contacts = self._contacts
+        # the reductions of ufuncs themselves: those of arrays take twice as long for the few rows of a reset
+        changed = np.logical_or.reduce(with_one.take(contacts.columns, axis=1) != 1.0, axis=1)
+        number = np.count_nonzero(changed)
+        if not number:
             return
-        slide = with_one[:, factors].prod(axis=1)
-        slide *= base
-        slide[:, floor] = slide.min(axis=1)  # its own is infinite
-        where = slice(None) if changed.all() else changed
-        arrays["geom_friction"][where, :, 0] = slide[where]
+        if number < len(changed):
+            with_one = with_one[changed]
+        slide = np.multiply.reduce(with_one.take(contacts.factors, axis=1), axis=1)
+        slide *= contacts.base
+        slide[:, contacts.floor] = np.minimum.reduce(slide, axis=1)  # its own is infinite
         if self.model.npair:  # both directions along the floor
-            arrays["pair_friction"][where, :, :2] = grip(slide[where], self.model)[:, :, None]
+            gripped = grip(slide, *contacts.pairs)
+            slide = np.concatenate([slide, gripped, gripped], axis=1)
+        if number < len(changed):
+            entries[np.ix_(changed, contacts.entries)] = slide
+        else:
+            entries[:, contacts.entries] = slide
 
-    def _load(self, values: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
+    def _load(self, values: np.ndarray, entries: np.ndarray) -> None:
         """Fixes the payload to its carrier, where there is one."""
         if self.robot.about.carrier is None:
             return
         column = self.column[f"payload:{self.robot.about.carrier}"]
         rows, (body,) = np.flatnonzero(values[:, column]), self.targets[column].indices
         if rows.size:
+            arrays = self.arrays(entries)
             names = ("body_mass", "body_ipos", "body_inertia", "body_iquat")
             bare = Inertia._make(arrays[name][rows, body] for name in names)
             loaded = attach(bare, values[rows, column], self.robot.about.carry_at)
@@ -205,29 +238,32 @@ class Randomizer:
                 arrays[name][rows, body] = array
 
     @cached_property
-    def _contacts(self) -> tuple[list[int], Int[np.ndarray, "friction geom"], int, Float[np.ndarray, " geom"]]:
-        """What `_slip` needs.
-
-        Returns:
-            The columns of friction; for each of them and each geom that column where it counts for the geom, and one
-            past the last, which holds a factor of 1, where it does not; the floor; the plain friction of each geom
-            with the floor, infinite for the floor itself.
-        """
+    def _contacts(self) -> "_Contacts":
         columns = [column for column, target in enumerate(self.targets) if target.fields == ("friction",)]
         if not columns:
-            return [], np.empty((0, 0), int), 0, np.empty(0)
+            return _Contacts(
+                np.empty(0, int), np.empty((0, 0), int), 0, np.empty(0), np.empty((2, 0), int), np.empty(0, int)
+            )
         floor, default = self.model.geom(self.robot.about.floor).id, self.defaults["geom_friction"][:, 0]
         factors = np.full((len(columns), len(default)), len(self.targets))
         for place, column in enumerate(columns):
             factors[place, list(self.targets[column].indices)] = column
         base = np.maximum(default, default[floor])
         base[floor] = np.inf
-        return columns, factors, floor, base
+        both = np.stack([self.model.pair_geom1, self.model.pair_geom2])
+        width = self.defaults["geom_friction"].shape[1]
+        entries = [self.places["geom_friction"].start + width * np.arange(len(default))]
+        if self.model.npair:
+            pairs = self.places["pair_friction"].start + self.defaults["pair_friction"].shape[1] * np.arange(
+                self.model.npair
+            )
+            entries += [pairs, pairs + 1]
+        return _Contacts(np.array(columns), factors, floor, base, both, np.concatenate(entries))
 
     @cached_property
-    def _shapes(self) -> tuple[tuple[str, slice, tuple[int, ...]], ...]:
-        """The name, the place and the shape of each array."""
-        return tuple((name, place, self.defaults[name].shape) for name, place in self.places.items())
+    def _scalars(self) -> tuple[str, ...]:
+        """The options of the model that are single numbers."""
+        return tuple(name for name in _OPTION if name in self.defaults and name != "gravity")
 
     @cached_property
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from itertools import combinations
 
 import mujoco
 import numpy as np
+from jaxtyping import Int
 
 MOST = 2  # pairs a geom; ants between walls have 4 to 6, and testing all of them costs more than the search
 FREE = float("nan")  # the compiler mixes the two geoms' own
@@ -81,14 +82,15 @@ def touching(model: mujoco.MjModel) -> Iterator[tuple[int, int]]:
             yield one, two
 
 
-def grip(friction: np.ndarray, model: mujoco.MjModel) -> np.ndarray:
+def grip(friction: np.ndarray, one: Int[np.ndarray, " pair"], other: Int[np.ndarray, " pair"]) -> np.ndarray:
     """Returns the sliding friction of each pair: MuJoCo's rule, the larger of the two geoms'.
 
     Args:
         friction: of every geom, on the last axis.
-        model: whose pairs are meant.
+        one: the first geom of each pair.
+        other: the second.
     """
-    return np.maximum(friction[..., model.pair_geom1], friction[..., model.pair_geom2])
+    return np.maximum(friction.take(one, axis=-1), friction.take(other, axis=-1))
 
 
 @cache

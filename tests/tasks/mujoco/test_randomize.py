@@ -235,7 +235,7 @@ def test_inertia_stays_that_of_a_solid_body_whatever_is_drawn(family):
     randomizer = Randomizer(family._model, family.robot)
     n, rng = 10_000 // len(family.dynamics), np.random.default_rng(0)
     drawn = family.dynamics.from_unit(rng.uniform(size=(n, len(family.dynamics))))
-    arrays = randomizer.arrays(randomizer.values(drawn, np.arange(n)))
+    arrays = randomizer.arrays(randomizer.entries(randomizer.values(drawn, np.arange(n))))
     moments = np.sort(arrays["body_inertia"][:, 1:], axis=2)
     assert (moments > 0).all() and (arrays["body_mass"][:, 1:] > 0).all()
     assert (moments[:, :, 2] <= (moments[:, :, 0] + moments[:, :, 1]) * (1 + 1e-9)).all()
