@@ -146,7 +146,7 @@ class TakesTurns(Protocol):
 
 @runtime_checkable
 class Foresees(Protocol):
-    """A host family that can prepare for many steps, or resets, at once, which comes out the same, and sooner."""
+    """A host family that can prepare for many steps at once, which comes out the same, and sooner."""
 
     def foresee(self, seeds: Int[Any, "time env"], state: State) -> None: ...
 

@@ -148,9 +148,8 @@ def collect_host(
             return family.reset(renewals[t, part], state, fresh, ended)
 
         for t in takewhile(lambda _: not stop.is_set(), range(steps)):
-            if t % FORESEEN == 0:
-                for moments in (seeds, renewals)[: 1 if once else 2]:
-                    foresee(moments[t : t + FORESEEN, part], half.world)
+            if t % FORESEEN == 0:  # of resets there are few, and none knows when
+                foresee(seeds[t : t + FORESEEN, part], half.world)
             with turn or nullcontext():
                 chosen, memory = act(key, t, part.start, params, memory, half.obs, half.first)
                 chosen = np.asarray(chosen)

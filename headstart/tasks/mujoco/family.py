@@ -28,7 +28,7 @@ from headstart.tasks.turn import TURN
 from headstart.types import Outcome, Task
 
 _INITIAL, _NOISE, _TASK, _LATE = 1, 2, 3, 4  # streams of random numbers
-_MOST_FORESEEN = 4096  # steps and resets
+_MOST_FORESEEN = 4096  # steps
 _ALL = slice(None)
 _LARGEST = 1e6  # a position or velocity beyond this is a simulation that diverged; MuJoCo's own limit is 1e10
 
@@ -170,14 +170,14 @@ class MujocoFamily:
             return self._judged_in_part(state, after, action, where)
 
     def foresee(self, seeds: Int[Any, "time env"], state: WorldState) -> None:
-        """Draws at once what steps or resets with these seeds will need; they come out the same, and sooner.
+        """Draws at once what steps with these seeds will need; they come out the same, and sooner.
 
         Between two steps the processor's caches are the physics', and each of some dozens of array operations costs
         several times what it costs in a loop of its own.
         """
         if not state.dynamics[:, self._randomizer.column[NOISE]].any():
             return
-        if len(self._foreseen) > _MOST_FORESEEN:  # of rollouts that were cut off, and resets that were not called for
+        if len(self._foreseen) > _MOST_FORESEEN:  # of rollouts that were cut off
             self._foreseen.clear()
         seeds, channels = np.asarray(seeds), len(self._scale)
         errors = draws.normal(seeds.ravel(), channels, _NOISE).reshape(*seeds.shape, channels) * self._scale
