@@ -10,6 +10,7 @@ from headstart.errors import InputError
 
 Size = Literal["tiny", "small", "full"]
 Memory = Literal["none", "history", "gru", "lstm"]
+Critic = Literal["plain", "privileged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class Transfer:
     memory: Memory = "none"
     """What the policy of one more randomized source remembers: the last 8 steps, or what a recurrent cell keeps. The
     oracle, and the adapted arm, go on from that source. With --from: what the policy brought along remembers."""
+    critic: Critic = "plain"
+    """privileged: the critic of that source is told the true dynamics, which its policy is not (asymmetric)."""
     adapt: Literal["none", "simopt", "posterior"] = "none"
     """Adapt the simulator to the target's episodes and go on training in it, as one more arm."""
     excite: bool = False
@@ -75,6 +78,8 @@ class Train:
     """How far to spread the dynamics: a preset, or a JSON table of ranges."""
     memory: Memory = "none"
     """What the policy remembers (ppo only): nothing, the last 8 steps, or what a recurrent cell keeps."""
+    critic: Critic = "plain"
+    """privileged, for a policy that remembers: its critic is told the true dynamics, which it is not (asymmetric)."""
     envs: int = 64
     """Environments side by side."""
     seed: int = 0

@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 from headstart.adapt.ranges import randomization, read_ranges
 from headstart.errors import InputError, unknown
 from headstart.learn.on_policy import on_policy
+from headstart.learn.recurrent_ppo import NOTHING
 from headstart.learn.replayed import Replayed
 from headstart.learn.sac import SAC
 from headstart.learn.soft_q import SoftQ
@@ -14,7 +15,7 @@ from headstart.nets.sampler import SamplingPolicy
 from headstart.options import Train
 from headstart.run.strict_json import printable
 from headstart.run.train import Training
-from headstart.spaces import Discrete
+from headstart.spaces import Discrete, ParameterSpace
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.transfer.hand_off import squashed
@@ -24,8 +25,9 @@ ROLLOUT_STEPS = 64  # of each environment, for PPO
 REPLAY_STEPS = 8  # likewise, for learners of single transitions: they learn more often
 OFF_POLICY = ("sac", "soft-q")
 LEARNERS = ("ppo", *OFF_POLICY)
+CRITICS = ("plain", "privileged")
 REPLAY_LEAST, REPLAY_MOST = 1 << 10, 1_000_000  # transitions kept
-EARLIER = {"memory": "none", "seeds": 1}  # what runs were made with that do not say
+EARLIER = {"memory": "none", "seeds": 1, "critic": "plain"}  # what runs were made with that do not say
 CHANGEABLE = ("steps", "checkpoint_every")  # between two sittings of one run; all else would make it another run
 
 
@@ -42,6 +44,7 @@ class TrainSettings(TypedDict):
     replay: int
     seeds: int
     memory: str
+    critic: str
 
 
 def settings_of(options: Train) -> TrainSettings:
@@ -61,6 +64,7 @@ def settings_of(options: Train) -> TrainSettings:
         replay=replay,
         seeds=options.seeds,
         memory=options.memory,
+        critic=options.critic,
     )
 
 
@@ -114,19 +118,27 @@ def training_of(settings: TrainSettings) -> Training:
         if settings[name] < 1:
             raise InputError(f"--{name.replace('_', '-')} {settings[name]}: must be at least 1")
     world = family(settings["family"])
-    learner, steps = learner_of(settings["learner"], world, settings["envs"], settings["replay"], settings["memory"])
+    memory, critic = settings["memory"], settings["critic"]
+    told = privileged_of(critic, memory, world, settings["randomize"] != "none")
+    learner, steps = learner_of(settings["learner"], world, settings["envs"], settings["replay"], memory, told)
     distribution = distribution_of(settings["randomize"], world)
     return Training(family=world, learner=learner, distribution=distribution, envs=settings["envs"], steps=steps)
 
 
 def learner_of(
-    name: str, world: TaskFamily, envs: int, replay: int = REPLAY_MOST, memory: str = "none"
+    name: str,
+    world: TaskFamily,
+    envs: int,
+    replay: int = REPLAY_MOST,
+    memory: str = "none",
+    privileged: ParameterSpace = NOTHING,
 ) -> tuple[Learner, int]:
     """Builds a learner, and says how many steps of each environment it wants at a time."""
     if name not in LEARNERS:
         raise unknown("learner", name, LEARNERS)
     if name == "ppo":
-        return on_policy(policy_of(name, world.observation, world.action, memory), envs=envs), ROLLOUT_STEPS
+        policy = policy_of(name, world.observation, world.action, memory)
+        return on_policy(policy, privileged, envs=envs), ROLLOUT_STEPS
     if memory != "none":
         raise InputError(f"--memory {memory}: --learner {name} learns from single steps; use --learner ppo")
     if isinstance(world.action, Discrete):
@@ -134,6 +146,23 @@ def learner_of(
     kind = SAC if name == "sac" else SoftQ
     learner = kind(policy=policy_of(name, world.observation, world.action))
     return Replayed(learner=learner, updates=envs * REPLAY_STEPS, capacity=replay), REPLAY_STEPS
+
+
+def privileged_of(critic: str, memory: str, world: TaskFamily, randomized: bool) -> ParameterSpace:
+    """Returns what a critic is told of tasks beside what the policy sees.
+
+    Raises:
+        InputError: there is no such critic, or nothing that it could be told to any use.
+    """
+    if critic not in CRITICS:
+        raise unknown("critic", critic, CRITICS)
+    if critic == "plain":
+        return NOTHING
+    if memory == "none":
+        raise InputError("--critic privileged: is for a policy that can find out where it is; add --memory gru")
+    if not randomized:
+        raise InputError("--critic privileged: without --randomize all dynamics are the same; add it")
+    return world.dynamics
 
 
 def policy_of(learner: str, observation: Any, action: Any, memory: str = "none") -> Any:

@@ -18,6 +18,7 @@ from headstart.commands.evaluate import policy_of_run, require_constant
 from headstart.commands.findings import Findings
 from headstart.commands.folders import new_folder
 from headstart.commands.progress import Display
+from headstart.commands.settings import privileged_of
 from headstart.commands.showing import write_showing, write_spread
 from headstart.errors import Fault, InputError, Interrupted
 from headstart.experiments.diagnosed import diagnosis_lines
@@ -33,6 +34,7 @@ from headstart.run.fan_out import fan_out
 from headstart.run.metrics import Writer
 from headstart.run.record import RunFolder, create_run, read_config, read_json
 from headstart.run.summary import write_summary
+from headstart.spaces import ParameterSpace
 from headstart.tasks.catalogue import family
 from headstart.tasks.fixed import Fixed
 from headstart.tasks.targets import target, twin
@@ -196,6 +198,7 @@ class Plan:
             fine_tune=settings.get("fine_tune", "on-policy"),
             soft=soft_start(settings),
             memory=settings.get("memory", "none"),
+            privileged=privileged_by(settings, source),
             attempt=attempt,
         )
         for method in study.methods:
@@ -227,6 +230,7 @@ def settings_of(options: Transfer) -> dict[str, Any]:
         "anneal": anneal,
         "adapter": None if options.adapter is None else read_adapter(options.adapter),
         "memory": options.memory,
+        "critic": options.critic,
         "adapt": options.adapt,
         "excite": options.excite,
         "deterministic": options.deterministic,
@@ -262,6 +266,14 @@ def adapting(settings: dict[str, Any], source: Any, there: Any) -> Any:
     if name == "posterior" and settings.get("adapter"):
         require_whole_state(there, "--adapt posterior")
     return adaptation(name, source, randomization(source, settings["randomize"]))
+
+
+def privileged_by(settings: dict[str, Any], source: Any) -> ParameterSpace:
+    """Returns what the critic of a source with memory is told. Raises `InputError` where there is no such source."""
+    critic = settings.get("critic", "plain")  # a run of an earlier version does not say
+    if critic != "plain" and settings["from"] is not None:
+        raise InputError(f"--critic {critic} --from {settings['from']}: a run brings its policy alone; leave one out")
+    return privileged_of(critic, settings.get("memory", "none"), source, randomized=True)
 
 
 def metrics_of(found: Learning) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from headstart.experiments.scales import Scale
 from headstart.experiments.soft_start import STEPS, SoftStart
 from headstart.experiments.sources import SOURCE, Kind, key_of, kinds_of, recalled
 from headstart.learn.on_policy import discount_for, on_policy, pieces_for
+from headstart.learn.recurrent_ppo import NOTHING
 from headstart.nets.memory import MemoryName, policy_with
 from headstart.run import episodes, sealed
 from headstart.run.diverged import Cases, ranges_of, with_cases, write_diverged
@@ -39,6 +40,7 @@ from headstart.run.ledger import Counts, Ledger
 from headstart.run.tape import Tape
 from headstart.run.target import Target
 from headstart.run.train import Run, Training, train
+from headstart.spaces import ParameterSpace
 from headstart.tasks.fixed import Fixed
 from headstart.transfer.fine_tune import FineTuning, OnPolicy
 from headstart.transfer.hand_off import squashed
@@ -82,6 +84,7 @@ class HeadStart:
         soft: where sources are learnt softly, and fine-tuned while their temperature falls; then `fine_tune` is unused.
         envs: environments side by side on the source.
         memory: what the policy of one more source remembers; or what the policy that is brought along does.
+        privileged: parameters of the source's tasks that the critic of that one more source is told.
         attempt: 1, and one more each time that the study is taken up again.
     """
 
@@ -99,6 +102,7 @@ class HeadStart:
     soft: SoftStart | None = None
     envs: int = 64
     memory: MemoryName = "none"
+    privileged: ParameterSpace = NOTHING
     attempt: int = 1
 
     @property
@@ -106,7 +110,7 @@ class HeadStart:
         """The sources by name. Who goes on from one after all that, the adapted arm and the oracle, takes the last."""
         if self.given is not None:
             return {"given": Kind(self.randomized, self.memory)}
-        return kinds_of(self.nominal, self.randomized, self.memory)
+        return kinds_of(self.nominal, self.randomized, self.memory, self.privileged)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -193,12 +197,13 @@ class HeadStart:
         """
         if self.soft is not None:
             return self.soft.learner(self.source, self.envs, self.source_steps)
-        policy = self.policy(kind)
+        policy, privileged = self.policy(kind), self.kinds[kind].privileged
         if self.adaptation is not None:
-            return on_policy(policy, envs=self.envs, **pieces_for(policy))
+            return on_policy(policy, privileged, envs=self.envs, **pieces_for(policy))
         decay = None if env_steps is None else -(-env_steps // (self.envs * ROLLOUT_STEPS))
         return on_policy(
             policy,
+            privileged,
             **pieces_for(policy),
             envs=self.envs,
             discount=self.discount,
@@ -223,6 +228,7 @@ class HeadStart:
             return OffPolicy(learner=heir(self.policy(self.kind_of(method))))
         learner = on_policy(
             self.policy(self.kind_of(method)),
+            self.kinds[self.kind_of(method)].privileged,  # a target tells none: it is told the mean of what it has seen
             envs=1,
             discount=self.discount,
             epochs=10,

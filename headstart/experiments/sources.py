@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array, Key
 
+from headstart.learn.recurrent_ppo import NOTHING
 from headstart.nets.memory import MemoryName
 from headstart.run import sealed
+from headstart.spaces import ParameterSpace
 from headstart.types import TaskDistribution
 
 SOURCE = "source"  # kind of the sealed folder that holds the state that a source ended in
@@ -21,19 +23,24 @@ class Kind(NamedTuple):
     Attributes:
         tasks: what is learnt on.
         memory: what the policy remembers.
+        privileged: parameters of the tasks that the critic is told, and the policy is not.
     """
 
     tasks: TaskDistribution
     memory: MemoryName
+    privileged: ParameterSpace = NOTHING
 
 
-def kinds_of(nominal: TaskDistribution, randomized: TaskDistribution, memory: MemoryName) -> dict[str, Kind]:
+def kinds_of(
+    nominal: TaskDistribution, randomized: TaskDistribution, memory: MemoryName, privileged: ParameterSpace = NOTHING
+) -> dict[str, Kind]:
     """Returns the sources of a study by name: on the plain dynamics, on many, and on many with a memory.
 
-    So what randomization is worth and what a memory adds to it stand beside each other.
+    So what randomization is worth and what a memory adds to it stand beside each other. Only who remembers can find out
+    which task it is in, so only of that one the critic is told the privileged parameters.
     """
     kinds = {"nominal": Kind(nominal, "none"), "randomized": Kind(randomized, "none")}
-    return kinds if memory == "none" else {**kinds, f"randomized+{memory}": Kind(randomized, memory)}
+    return kinds if memory == "none" else {**kinds, f"randomized+{memory}": Kind(randomized, memory, privileged)}
 
 
 def recalled(place: Path, begin: Callable[[Key[Array, ""]], Any]) -> Any:

@@ -3,19 +3,23 @@
 from typing import Any
 
 from headstart.learn.ppo import PPO
-from headstart.learn.recurrent_ppo import RecurrentPPO
+from headstart.learn.recurrent_ppo import NOTHING, RecurrentPPO
 from headstart.nets.policies import StochasticPolicy
 from headstart.nets.unroll import MemoryPolicy
+from headstart.spaces import ParameterSpace
 
 
-def on_policy(policy: StochasticPolicy, **settings: Any) -> PPO | RecurrentPPO:
+def on_policy(policy: StochasticPolicy, privileged: ParameterSpace = NOTHING, **settings: Any) -> PPO | RecurrentPPO:
     """Builds PPO for a policy without memory, and PPO through time for one with.
 
     Args:
         policy: what is learnt.
+        privileged: what the critic of a policy with memory is told of the task; that of one without is told nothing.
         settings: fields that both have.
     """
-    return (RecurrentPPO if isinstance(policy, MemoryPolicy) else PPO)(policy=policy, **settings)
+    if isinstance(policy, MemoryPolicy):
+        return RecurrentPPO(policy=policy, privileged=privileged, **settings)
+    return PPO(policy=policy, **settings)
 
 
 def pieces_for(policy: StochasticPolicy) -> dict[str, Any]:
