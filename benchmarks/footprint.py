@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,21 @@ def watched(words: list[str], folder: Path) -> dict[str, Any]:
     """Runs the command and returns what was seen of it. `folder` also takes its compiled programs: nothing is kept."""
     run, began, first = folder / "run", time.monotonic(), None
     command = [sys.executable, "-m", "headstart", "transfer", *words, "--out", str(run)]
-    peak = alone = 0
+    peak, alone, at_peak = 0, 0, Counter[str]()
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as child:
         while child.poll() is None:
             if first is None and (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").stat().st_size:
                 first = time.monotonic() - began
-            peak = max(peak, sum(memory(process, "smaps_rollup", "Pss:") for process in family(child.pid)))
+            held = [(kind(process), memory(process, "smaps_rollup", "Pss:")) for process in family(child.pid)]
+            if (now := sum(size for _, size in held)) > peak:
+                peak, at_peak = now, Counter(what for what, size in held if size)
             alone = max(alone, memory(child.pid, "status", "VmHWM:"))
             time.sleep(1.0 / LOOKS_A_SECOND)
     return {
         "first_line_seconds": first,
         "peak_bytes": peak,
+        "processes_at_peak": dict(at_peak),
         "peak_bytes_of_the_process_alone": alone,
         "seconds": time.monotonic() - began,
         "status": child.returncode,
@@ -71,6 +75,15 @@ def family(process: int) -> list[int]:
         except OSError:
             continue  # it has ended
     return found
+
+
+def kind(process: int) -> str:
+    """Says which of our modules a process runs; nothing where it has ended."""
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_text().split("\0")
+    except OSError:
+        return ""
+    return next((word for word in words if word.partition(".")[0] == "headstart"), "other")
 
 
 def memory(process: int, file: str, field: str) -> int:

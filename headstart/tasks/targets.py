@@ -155,7 +155,7 @@ def edit(robot: str, env: gymnasium.Env, change: Shift) -> None:
     """
     import mujoco
 
-    from headstart.tasks.mujoco.model import weigh
+    from headstart.tasks.weigh import weigh
 
     of, model = ROBOTS[robot], env.unwrapped.model  # pyright: ignore
     weigh(model, of.masses)

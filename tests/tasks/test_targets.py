@@ -1,5 +1,8 @@
 """Targets differ from the stock robots in exactly what they say."""
 
+import subprocess
+import sys
+
 import gymnasium
 import mujoco
 import numpy as np
@@ -176,3 +179,17 @@ def test_physics_that_diverges_is_not_hidden_by_mujoco():
     assert np.abs(env.unwrapped.data.qvel).max() > 1.0  # and MuJoCo has not put the model back as if nothing were
     env.reset(seed=0)
     assert not diverged()
+
+
+def test_the_workers_of_our_targets_do_without_jax():
+    """Each of them would hold a tenth of a gigabyte more, and take longer to start."""
+    code = (
+        "import sys\n"
+        "from headstart.tasks import targets\n"
+        "from headstart.tasks.gymnasium_building import build\n"
+        "for name in [name for name in dir(targets) if name.startswith('shifted_')]:\n"
+        "    build(f'headstart.tasks.targets:{name}', {'seed': 0}).reset(seed=0)\n"
+        "print('jax' in sys.modules)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"

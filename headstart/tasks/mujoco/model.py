@@ -12,6 +12,7 @@ from gymnasium.envs.mujoco import mujoco_env
 
 from headstart.errors import Fault, InputError
 from headstart.tasks.mujoco.touching import with_pairs
+from headstart.tasks.weigh import weigh
 
 WALL_HEIGHT = 1.0  # m
 STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
@@ -99,15 +100,6 @@ def name_joints(spec: mujoco.MjSpec) -> None:
         tries = (f"{joint.parent.name}_joint{number or ''}" for number in chain((0,), count(2)))
         joint.name = next(name for name in tries if name not in taken)
         taken.add(joint.name)
-
-
-def weigh(model: mujoco.MjModel, masses: tuple[tuple[str, float], ...]) -> None:
-    """Gives bodies of a model another mass, in kg, and their inertia with it; what follows from it is left to do."""
-    for name, mass in masses:
-        body = model.body(name).id
-        factor = mass / model.body_mass[body]
-        model.body_mass[body] *= factor
-        model.body_inertia[body] *= factor
 
 
 def settle(model: mujoco.MjModel, scratch: mujoco.MjData) -> None:
