@@ -40,19 +40,19 @@ def run(options: Evaluate) -> int:
     if options.adapter is not None and world.kind == "host":
         world = adapted(world, home, read_adapter(options.adapter))
     require_same_spaces(home, world)
+    greedy = dataclasses.replace(policy, deterministic=True)
     if options.replay is not None:
-        return replay(options, world, params)
+        return replay(options, world, greedy, params)
     randomize = read_ranges(options.randomize, ("none", "own"))
     tasks = tasks_of(options, randomize, own)
-    greedy = dataclasses.replace(policy, deterministic=True)
     if randomize == "none":
         require_plain(world, tasks)
-    require_manifests(world, options.manifests)
+    require_manifests(options.manifests)
     key, console = jax.random.key(options.seed), Console()
     played = play(key, world, greedy, params, tasks, options.episodes)
     result = Evaluation.of(played)
     if options.manifests is not None:
-        write_manifests(options.manifests, key, world, params, played)
+        write_manifests(options.manifests, key, world, params, tasks, played)
     interval = bootstrap_interval(result.episode_return[:, None])
     console.print(
         f"{world.name}: return {np.mean(result.episode_return):,.1f}, interquartile mean {interval.value:,.1f} "

@@ -101,7 +101,8 @@ def test_what_cannot_be_replayed_is_refused_in_one_line(run, manifests, tmp_path
     assert "not valid JSON" in refused([*replay, str(tmp_path / "nan.json")], capsys)
     assert "--episodes 3: is in the manifest" in refused([*replay, file, "--episodes", "3"], capsys)
     assert "--randomize mild" in refused([*replay, file, "--randomize", "mild"], capsys)
-    assert "JAX world" in refused(["evaluate", kept(tmp_path / "jax", "pendulum"), "--replay", file], capsys)
+    said = refused(["evaluate", kept(tmp_path / "jax", "pendulum"), "--replay", file], capsys)
+    assert "is of an episode of 'hopper', a world of another kind" in said
 
 
 def test_a_folder_that_cannot_take_them_is_refused_before_anything_is_played(
@@ -112,10 +113,6 @@ def test_a_folder_that_cannot_take_them_is_refused_before_anything_is_played(
     words = ["evaluate", run, "--manifests"]
     assert "holds manifests already" in refused([*words, str(manifests)], capsys)
     assert "cannot be a folder" in refused([*words, str(tmp_path / "file")], capsys)
-    assert "JAX world" in refused(
-        ["evaluate", kept(tmp_path / "jax", "pendulum"), *words[2:], str(tmp_path / "x")], capsys
-    )
-    assert not (tmp_path / "x").exists()
 
 
 def test_discrete_actions_are_kept_as_they_are(tmp_path):
@@ -127,3 +124,45 @@ def test_discrete_actions_are_kept_as_they_are(tmp_path):
     again = Manifest.read(tmp_path / "manifest.json")
     assert again.actions.dtype.kind == "i" and len(set(again.actions.tolist())) == 2
     assert again.differs(again.replay(world)) is None
+
+
+class TestAJaxWorld:
+    """What a step comes to there depends on its place in the batch, so it is played again at that place."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def pendulum(tmp_path_factory):
+        return kept(tmp_path_factory.mktemp("pendulum"), "pendulum")
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def files(pendulum, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("placed")
+        words = ["evaluate", pendulum, "--randomize", "wide", "--episodes", "13", "--seed", "3"]
+        assert main([*words, "--manifests", str(folder)]) == 0
+        return sorted(folder.iterdir())
+
+    def test_each_episode_is_played_again_to_the_bit(self, pendulum, files, capsys):
+        assert len({json.loads(file.read_text())["return"] for file in files}) == 13
+        for file in (files[0], files[9], files[12]):  # of the first batch and of one that is not full
+            capsys.readouterr()
+            assert main(["evaluate", pendulum, "--replay", str(file)]) == 0
+            assert f"in 200 steps, truncated: bit for bit what {file} says" in capsys.readouterr().out
+
+    def test_it_is_its_task_and_its_place_that_make_it(self, pendulum, files, tmp_path, capsys):
+        whole = json.loads(files[9].read_text())
+        heavier = {**whole["dynamics"], "mass:rod": whole["dynamics"]["mass:rod"] * 1.01}
+        for change in ({"number": 8}, {"key": [whole["key"][0], whole["key"][1] ^ 1]}, {"dynamics": heavier}):
+            (tmp_path / "other.json").write_text(json.dumps(whole | change))
+            capsys.readouterr()
+            assert main(["evaluate", pendulum, "--replay", str(tmp_path / "other.json")]) == 1
+            assert "it differs from step" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("change", [{"number": 10}, {"number": True}, {"pool": 0}, {"key": [1]}, {"key": "12"}])
+    def test_a_place_that_is_none_is_refused(self, pendulum, files, change, tmp_path, capsys):
+        (tmp_path / "other.json").write_text(json.dumps(json.loads(files[0].read_text()) | change))
+        assert "place is none" in refused(["evaluate", pendulum, "--replay", str(tmp_path / "other.json")], capsys)
+
+    def test_the_other_kind_is_named(self, run, files, capsys):
+        said = refused(["evaluate", run, "--replay", str(files[0])], capsys)
+        assert "is of an episode of 'pendulum', a world of another kind" in said
