@@ -77,7 +77,7 @@ class Display:
         says = "every parameter is expected to be identified"
         if found.unidentified:
             says = f"not expected to be identified: {', '.join(found.unidentified)}"
-        line = f"adapted, seed {found.seed}: by {episodes}, {says}"
+        line = f"adapted, seed {found.seed}: by {episodes}, if the simulator can be like the target, {says}"
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def scored(self, arms: list[Arm], found: Scored) -> None:

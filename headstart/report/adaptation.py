@@ -155,6 +155,8 @@ def sentences(found: Adaptation) -> str:
     if found.unidentified:
         missing = ", ".join(found.unidentified)
         said.append(f"Expected, before the first target episode, not to be identified{fewest}: {missing}.")
+    if found.remaining:
+        said.append("A forecast takes the simulator to be able to be the target; where it is not, less is identified.")
     said += _left(found)
     for shots, told in found.told:
         if told.get("unexplained", 0.0) > 0.0:

@@ -70,7 +70,7 @@ def test_the_delay_of_the_target_is_found_and_its_motors_are_weaker(whole):
 
 def test_what_the_episodes_are_not_expected_to_tell_is_said_before_they_are_spent(whole):
     lines = (whole.parent / "said.txt").read_text().splitlines()
-    (said,) = (i for i, line in enumerate(lines) if line.startswith("adapted, seed 0: by 1 target episode, "))
+    (said,) = (i for i, line in enumerate(lines) if line.startswith("adapted, seed 0: by 1 target episode, if "))
     (spent,) = (i for i, line in enumerate(lines) if line.startswith("adapted, k = 1, seed 0: return"))
     assert said < spent
     record = json.loads((whole / "adaptation-0.json").read_text())

@@ -24,6 +24,7 @@ BEFORE = Adaptation(
 
 def test_a_record_of_before_is_said_not_to_tell_what_was_left_and_to_hold_no_noise():
     assert "was not recorded" in sentences(BEFORE) and "not expected to be identified" in grey(BEFORE)
+    assert "A forecast takes the simulator to be able to be the target" in sentences(BEFORE)
     assert "dynamics alone, without the sensors' noise" in bands(BEFORE)
     simopt = dataclasses.replace(BEFORE, method="simopt", remaining={}, unidentified=(), replay=None)
     assert "was not recorded" in sentences(simopt) and grey(simopt) == bands(simopt) == ""
