@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from headstart.errors import InputError
+from headstart.help import folded
 
 Size = Literal["tiny", "small", "full"]
 Memory = Literal["none", "history", "gru", "lstm"]
@@ -14,6 +15,7 @@ Critic = Literal["plain", "privileged"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Transfer:
     """Learn on a source, spend few episodes on the target, and show what transferred (the main job).
 
@@ -65,6 +67,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Train:
     """Train one learner on one family and keep the run."""
 
@@ -95,6 +98,7 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Evaluate:
     """Play whole episodes with a run's policy and print what they were worth."""
 
@@ -120,6 +124,7 @@ class Evaluate:
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Resume:
     """Go on with a run that was interrupted."""
 
@@ -128,6 +133,7 @@ class Resume:
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Report:
     """Write the page of one run, or compare several."""
 
@@ -136,6 +142,7 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Imitate:
     """Learn a hierarchical controller from annotated demonstrations, reusing past tasks skill by skill."""
 
@@ -162,6 +169,7 @@ class Imitate:
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Reproduce:
     """Measure a claim of the lecture again, and keep the numbers with the command that made them."""
 
@@ -184,6 +192,7 @@ class Reproduce:
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class List:
     """Name everything that can be named on this command line."""
 
@@ -192,11 +201,13 @@ class List:
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Doctor:
     """Look at this machine: versions, rendering, disk, memory, threads."""
 
 
 @dataclass(frozen=True, kw_only=True)
+@folded
 class Check:
     """Hold an environment of yours against the laws that transfer needs, and say what to change."""
 

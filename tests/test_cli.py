@@ -1,11 +1,14 @@
 """The command line: one line for each mistake, exit status 2, never a traceback."""
 
+import ast
+import inspect
 import os
 import signal
 import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +18,7 @@ from headstart.__main__ import main, one_line
 from headstart.cli import NAMES, parse
 from headstart.commands.listing import first_line
 from headstart.errors import Fault, InputError, Interrupted
-from headstart.options import whole_numbers
+from headstart.options import Train, whole_numbers
 from headstart.tasks.catalogue import FAMILIES, builder
 
 
@@ -162,3 +165,17 @@ def test_no_words_lead_to_a_traceback(words, capsys):
     else:
         assert type(command).__name__.lower() in NAMES
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_a_sentence_of_help_breaks_where_the_terminal_ends_and_nowhere_else(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit):
+        parse([command, "--help"])
+    said = capsys.readouterr().out
+    (options,) = (one for one in ast.parse(Path(inspect.getfile(Train)).read_text()).body
+                  if isinstance(one, ast.ClassDef) and one.name == command.title())  # fmt: skip
+    texts = [ast.literal_eval(one.value) for one in options.body[1:] if isinstance(one, ast.Expr)]
+    assert len(texts) == sum(isinstance(one, ast.AnnAssign) for one in options.body), "each option has one"
+    for text in texts:
+        assert " ".join(text.split()) in said
