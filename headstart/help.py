@@ -6,7 +6,8 @@ so that a sentence would break wherever the source does.
 
 import ast
 import inspect
-import textwrap
+import sys
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, TypeVar
 
@@ -17,8 +18,7 @@ Options = TypeVar("Options", bound=type)
 
 def folded(options: Options) -> Options:
     """Gives each option of a class its docstring as help; to be applied before `dataclass`."""
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
-    for field, text in pairwise(getattr(tree, "body", ())):
+    for field, text in pairwise(_classes(options.__module__)[options.__name__].body):
         match field, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
                 kind = options.__annotations__[name]
@@ -26,3 +26,10 @@ def folded(options: Options) -> Options:
             case _:
                 pass
     return options
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """The classes of a module's source by name; the module may still be at its beginning."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {one.name: one for one in tree.body if isinstance(one, ast.ClassDef)}
