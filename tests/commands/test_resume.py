@@ -185,6 +185,7 @@ OTHERS = {
     "replay": 4096,
     "seeds": 2,
     "memory": "history",
+    "critic": "privileged",
     "seed": 1,
 }
 
