@@ -14,7 +14,7 @@ from jaxtyping import Array, Int, Key
 
 from headstart.adapt.recorded import Recorded, content_of, described, fields_of
 from headstart.data import host
-from headstart.data.collect import CHUNK, WIDTH
+from headstart.data.collect import CHUNK, WIDTH, group_key
 from headstart.errors import InputError
 from headstart.types import Rollout
 
@@ -40,9 +40,7 @@ def seeds_of(key: Key[Array, ""], number: int, steps: int) -> Seeds:
         steps: how long it was.
     """
     index = np.array([number % WIDTH])
-    for _ in range(number // WIDTH + 1):
-        key, group = jax.random.split(key)
-    begin, group = jax.random.split(group)
+    begin, group = jax.random.split(group_key(key, number))
     seeds: list[np.ndarray] = []
     while len(seeds) * CHUNK < steps:
         group, part = jax.random.split(group)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from headstart.adapt.recorded import Recorded, content_of, described, fields_of
-from headstart.data.collect import WIDTH, play_group
+from headstart.data.collect import WIDTH, group_key, play_group
 from headstart.errors import InputError
 from headstart.types import Params, Policy, Rollout
 
@@ -44,10 +44,8 @@ def place_of(key: Key[Array, ""], number: int, pool: int) -> Place:
         number: of the episode, from 0.
         pool: how many tasks it was given.
     """
-    group = key
-    for _ in range(number // WIDTH + 1):
-        key, group = jax.random.split(key)
-    return Place(tuple(map(int, np.asarray(jax.random.key_data(group)))), number % WIDTH, pool)
+    words = np.asarray(jax.random.key_data(group_key(key, number)))
+    return Place(tuple(map(int, words)), number % WIDTH, pool)
 
 
 @dataclass(frozen=True, kw_only=True)

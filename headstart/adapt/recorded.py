@@ -71,14 +71,15 @@ class Recorded:
         return jax.tree.map(lambda mine, wanted: np.asarray(mine, wanted.dtype), self.task._replace(spec=spec), like)
 
     def differs(self, again: Rollout) -> int | None:
-        """Returns the first step, from 1, in which a replay has not the same reward to the bit, or end; None for none.
+        """Returns the first step, from 1, in which a replay differs in action, reward, to the bit, or end; else None.
 
         Args:
             again: what `replay` returned.
         """
         reward = np.asarray(again.reward, np.float32)[:, 0]
         n = min(len(reward), len(self.reward))
-        other = np.flatnonzero(reward[:n].view(np.int32) != self.reward[:n].view(np.int32))
+        acted = (np.asarray(again.action)[:n, 0] != self.actions[:n]).reshape(n, -1).any(axis=1)
+        other = np.flatnonzero(acted | (reward[:n].view(np.int32) != self.reward[:n].view(np.int32)))
         if other.size:
             return int(other[0]) + 1
         same = len(reward) == len(self.reward) and end_of(again) == self.end

@@ -89,12 +89,20 @@ def play(
     """
     groups, worlds = [], None
     for start in range(0, episodes, WIDTH):
-        key, key_group = jax.random.split(key)
+        key, key_group = jax.random.split(key)  # as `group_key` does
         pool = jax.tree.map(lambda x: np.roll(np.asarray(x), -start, axis=0), tasks)  # noqa: B023
         wanted = np.arange(WIDTH) < episodes - start
         group, worlds = play_group(key_group, family, policy, params, pool, wanted, worlds)
         groups.extend(group)
     return tuple(groups)
+
+
+def group_key(key: Key[Array, ""], number: int) -> Key[Array, ""]:
+    """Returns the key of the group in which `play`, given this key, plays an episode of a number, from 0."""
+    group = key
+    for _ in range(number // WIDTH + 1):
+        key, group = jax.random.split(key)
+    return group
 
 
 def play_group(

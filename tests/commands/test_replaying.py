@@ -152,7 +152,9 @@ class TestAJaxWorld:
     def test_it_is_its_task_and_its_place_that_make_it(self, pendulum, files, tmp_path, capsys):
         whole = json.loads(files[9].read_text())
         heavier = {**whole["dynamics"], "mass:rod": whole["dynamics"]["mass:rod"] * 1.01}
-        for change in ({"number": 8}, {"key": [whole["key"][0], whole["key"][1] ^ 1]}, {"dynamics": heavier}):
+        acted = [*whole["actions"][:-1], [whole["actions"][-1][0] + 0.5]]
+        other_key = [whole["key"][0], whole["key"][1] ^ 1]
+        for change in ({"number": 8}, {"key": other_key}, {"dynamics": heavier}, {"actions": acted}):
             (tmp_path / "other.json").write_text(json.dumps(whole | change))
             capsys.readouterr()
             assert main(["evaluate", pendulum, "--replay", str(tmp_path / "other.json")]) == 1
